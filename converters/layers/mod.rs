@@ -1,0 +1,20 @@
+//! Layers that architectures share. A layer takes its scope of weights and its input, and is a formula.
+
+mod activation;
+pub mod attention;
+mod basic;
+pub mod disentangled;
+mod mask;
+mod mlp;
+pub mod relative;
+mod rope;
+pub mod rotary;
+
+pub use activation::Activation;
+pub use attention::attention;
+pub use basic::{embedding, layer_norm, layer_norm_if, linear, linear_constant, linear_if, linear_no_bias, rms_norm};
+pub use mask::Mask;
+pub(crate) use mask::lowest;
+pub use mlp::gated_mlp;
+pub use rope::{Beyond, Frequencies, RopeConfig};
+pub use rotary::Rotary;

@@ -1,0 +1,18 @@
+//! How a Transformers checkpoint becomes an ONNX graph: weights, graph builder, layers, passes, writer.
+//!
+//! This crate knows no architecture, no network and no ONNX Runtime.
+
+mod dtype;
+mod error;
+pub mod graph;
+pub mod layers;
+mod onnx;
+pub mod passes;
+pub mod quantize;
+mod scope;
+pub mod weights;
+pub mod writer;
+
+pub use dtype::Dtype;
+pub use error::{Error, ErrorKind, Result};
+pub use scope::{Weights, listed};

@@ -1,0 +1,29 @@
+//! Rewrites of finished graphs: abstract operators become those that the target runs best, and what nothing needs goes away.
+
+mod attention;
+mod prune;
+mod rewrite;
+mod rotary;
+mod storage;
+
+pub use storage::{Storage, store};
+
+use crate::{Result, graph::Body};
+
+/// What a graph is going to run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Target {
+    /// ONNX Runtime's CPU provider.
+    #[default]
+    Cpu,
+    /// Any provider: ONNX's own operators wherever they exist.
+    Portable,
+}
+
+/// Lowers a graph for a target.
+pub fn lower(body: Body, target: Target) -> Result<Body> {
+    let body = attention::lower(body, target)?;
+    let body = rotary::lower(body, target)?;
+    Ok(prune::prune(body))
+}

@@ -1,0 +1,25 @@
+//! Replacing nodes by formulas.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Result,
+    graph::{Body, Graph, Node, Tensor, ValueId},
+};
+
+/// Goes through the nodes in order; where `replace` gives tensors, they take the place of the node's outputs.
+pub(super) fn rewrite(mut body: Body, mut replace: impl FnMut(&Graph, &Node) -> Option<Vec<Tensor>>) -> Result<Body> {
+    let nodes = std::mem::take(&mut body.nodes);
+    let graph = Graph::from_body(body);
+    let mut replaced: BTreeMap<ValueId, ValueId> = BTreeMap::new();
+    for mut node in nodes {
+        for input in node.inputs.iter_mut().flatten() {
+            *input = replaced.get(input).copied().unwrap_or(*input);
+        }
+        match replace(&graph, &node) {
+            Some(tensors) => replaced.extend(node.outputs.iter().copied().zip(tensors.iter().map(Tensor::id))),
+            None => graph.push(node),
+        }
+    }
+    graph.finish()
+}

@@ -1,0 +1,167 @@
+//! The tensors of a checkpoint: which there are, and where their bytes lie.
+//!
+//! Files are memory-mapped and never copied: a graph's initializers, and ONNX Runtime, refer to the same bytes by file and offset.
+
+pub(crate) mod dense;
+mod index;
+mod pickle;
+mod safetensors;
+mod state_dict;
+mod torch;
+mod zip;
+
+use crate::{Dtype, Error, Result};
+use memmap2::Mmap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// All tensors of a checkpoint, from one or several files.
+///
+/// The files stay open and mapped as long as this lives. Only pages that somebody reads take memory. Mapping is sound as long as nobody
+/// truncates a file meanwhile (a process that touches a page past the new end is killed by SIGBUS, as with every reader that maps);
+/// checkpoints are written once and then renamed into place, and replacing or deleting a mapped file leaves the old bytes readable.
+/// The length of a file is checked against what its header promises when it is opened, so a short file is an error and not a signal.
+#[derive(Debug)]
+pub struct Tensors {
+    paths: Vec<PathBuf>,
+    maps: Vec<Mmap>,
+    infos: BTreeMap<String, TensorInfo>,
+}
+
+/// Where a tensor lies, and how to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// The type of its elements.
+    pub dtype: Dtype,
+    /// Its dimensions, the slowest first; none for a scalar.
+    pub shape: Vec<usize>,
+    /// Elements from one index of a dimension to the next; `None` where the elements lie densely in row-major order.
+    pub strides: Option<Vec<usize>>,
+    /// Which of [`Tensors::files`] holds it.
+    pub file: usize,
+    /// The byte of that file where its first element lies.
+    pub offset: u64,
+    /// Bytes of the file from its first element to the end of its last one.
+    pub len: u64,
+}
+
+impl Tensors {
+    /// Maps weight files (safetensors, or what `torch.save` wrote), told apart by what is in them, whatever their names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is empty, truncated, damaged or of another kind; a tensor that two files hold.
+    pub fn open(files: &[PathBuf]) -> Result<Self> {
+        let mut tensors = Self { paths: Vec::new(), maps: Vec::new(), infos: BTreeMap::new() };
+        for path in files {
+            for (name, info) in tensors.add(path)? {
+                if let Some(other) = tensors.infos.get(&name) {
+                    let other = tensors.paths[other.file].display();
+                    return Err(Error::checkpoint(format!(
+                        "{}: tensor `{name}` is also in {other}; give only one of them",
+                        path.display()
+                    )));
+                }
+                tensors.infos.insert(name, info);
+            }
+        }
+        Ok(tensors)
+    }
+
+    /// Maps the files that an index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) names; `resolve` finds them.
+    ///
+    /// Tensors of the files that the index does not list are there as well, as in the reference.
+    ///
+    /// # Errors
+    /// As [`Tensors::open`]; an index that is no valid JSON, or that lists a tensor which its file does not hold.
+    pub fn open_indexed(index: &Path, resolve: &dyn Fn(&str) -> Result<PathBuf>) -> Result<Self> {
+        let weight_map = index::weight_map(index)?;
+        let shards: std::collections::BTreeSet<&str> = weight_map.values().map(String::as_str).collect();
+        let mut tensors = Self { paths: Vec::new(), maps: Vec::new(), infos: BTreeMap::new() };
+        for shard in shards {
+            for (name, info) in tensors.add(&resolve(shard)?)? {
+                if weight_map.get(&name).is_none_or(|listed| listed == shard) {
+                    tensors.infos.insert(name, info);
+                }
+            }
+        }
+        if let Some((name, shard)) = weight_map.iter().find(|(name, _)| !tensors.infos.contains_key(*name)) {
+            return Err(Error::checkpoint(format!("{}: tensor `{name}` should be in `{shard}`, which does not hold it", index.display())));
+        }
+        Ok(tensors)
+    }
+
+    /// The names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.infos.keys().map(String::as_str)
+    }
+
+    /// Where a tensor lies, if there is one of that name.
+    pub fn get(&self, name: &str) -> Option<&TensorInfo> {
+        self.infos.get(name)
+    }
+
+    /// The files, in the order that [`TensorInfo::file`] counts.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// A tensor's elements, little-endian, dense and in row-major order: borrowed from the map where they lie like that in the file.
+    ///
+    /// The bytes need not be aligned to the element's size.
+    ///
+    /// # Errors
+    /// No tensor of that name; a view whose dense form would be far larger than its file.
+    pub fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let info = self.infos.get(name).ok_or_else(|| Error::tensor(format!("the checkpoint has no tensor `{name}`")))?;
+        dense::bytes(&self.maps[info.file], info).map_err(|e| e.at(format!("{}: tensor `{name}`", self.paths[info.file].display())))
+    }
+
+    /// The elements of a floating-point tensor as `f32`.
+    ///
+    /// # Errors
+    /// As [`Tensors::bytes`]; a tensor of integers or booleans.
+    pub fn to_f32(&self, name: &str) -> Result<Vec<f32>> {
+        let bytes = self.bytes(name)?;
+        let dtype = self.infos[name].dtype;
+        dense::to_f32(&bytes, dtype).ok_or_else(|| Error::tensor(format!("tensor `{name}` holds {dtype:?}, not floating-point numbers")))
+    }
+
+    /// Maps one file and reads what tensors it holds.
+    fn add(&mut self, path: &Path) -> Result<Vec<(String, TensorInfo)>> {
+        let map = map(path)?;
+        let mut tensors = read(&map).map_err(|e| e.at(path.display()))?;
+        for (_, info) in &mut tensors {
+            info.file = self.paths.len();
+        }
+        self.paths.push(path.to_owned());
+        self.maps.push(map);
+        Ok(tensors)
+    }
+}
+
+fn map(path: &Path) -> Result<Mmap> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
+    if !metadata.is_file() {
+        return Err(Error::checkpoint(format!("{}: not a file", path.display())));
+    }
+    if metadata.len() == 0 {
+        return Err(Error::checkpoint(format!("{}: the file is empty; download it again", path.display())));
+    }
+    // SAFETY: the map is read-only and bounds-checked; see `Tensors` for a file that shrinks while it is mapped.
+    #[allow(unsafe_code)]
+    unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, e))
+}
+
+/// The tensors of one file, by what its first bytes say it is.
+fn read(file: &[u8]) -> Result<Vec<(String, TensorInfo)>> {
+    if file.starts_with(b"version https://git-lfs") {
+        return Err(Error::checkpoint("this is a Git LFS pointer, not the file itself; run `git lfs pull`, or download the file"));
+    }
+    if torch::is_torch(file) { torch::read(file) } else { safetensors::read(file) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What each Transformers architecture is: one file per `model_type`, which reads top to bottom like the paper.
+//!
+//! This crate knows no network and no ONNX Runtime: it turns a `config.json` and a checkpoint's tensors into graphs.
+
+mod architecture;
+mod heads;
+mod inputs;
+pub mod sentence;
+mod sizes;
+
+mod albert;
+mod bert;
+mod camembert;
+mod convbert;
+mod deberta;
+mod deberta_v2;
+mod distilbert;
+mod electra;
+mod esm;
+mod eurobert;
+mod mobilebert;
+mod modernbert;
+mod mpnet;
+mod nomic_bert;
+mod roberta;
+mod roformer;
+mod squeezebert;
+mod vit;
+mod wav2vec2;
+mod xlm_roberta;
+mod xlm_roberta_xl;
+mod xlnet;
+
+pub use architecture::{Architecture, Head, Request};
+
+/// Every architecture, by `model_type` in alphabetical order.
+pub const ARCHITECTURES: &[Architecture] = &[
+    albert::ARCHITECTURE,
+    bert::ARCHITECTURE,
+    camembert::ARCHITECTURE,
+    convbert::ARCHITECTURE,
+    deberta::ARCHITECTURE,
+    deberta_v2::ARCHITECTURE,
+    distilbert::ARCHITECTURE,
+    electra::ARCHITECTURE,
+    esm::ARCHITECTURE,
+    eurobert::ARCHITECTURE,
+    mobilebert::ARCHITECTURE,
+    modernbert::ARCHITECTURE,
+    mpnet::ARCHITECTURE,
+    nomic_bert::ARCHITECTURE,
+    roberta::ARCHITECTURE,
+    roformer::ARCHITECTURE,
+    squeezebert::ARCHITECTURE,
+    vit::ARCHITECTURE,
+    wav2vec2::ARCHITECTURE,
+    xlm_roberta::ARCHITECTURE,
+    xlm_roberta_xl::ARCHITECTURE,
+    xlnet::ARCHITECTURE,
+];
+
+/// Architectures that see their neighbours without regard to the attention mask, so that padding changes what they say.
+const SEE_PADDING: &[&str] = &["convbert", "mobilebert", "xlnet"];
+
+/// Whether padding changes what a model says about a text. Texts of different lengths are not batched then.
+pub fn sees_padding(model_type: &str) -> bool {
+    SEE_PADDING.contains(&model_type)
+}
+
+/// The architecture of a `model_type`.
+pub fn find(model_type: &str) -> Option<&'static Architecture> {
+    ARCHITECTURES.iter().find(|a| a.model_type == model_type)
+}

@@ -1,0 +1,70 @@
+//! RoBERTa (<https://arxiv.org/abs/1907.11692>): BERT with positions that count from the padding's id, and other heads.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Graph, Tensor},
+    layers::{Activation, Mask, embedding, layer_norm},
+};
+use serde::Deserialize;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    bert, heads, inputs,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "roberta",
+    base: "roberta",
+    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
+    build,
+};
+
+#[derive(Deserialize)]
+#[serde(default)]
+pub(crate) struct Config {
+    pub(crate) pad_token_id: i64,
+    pub(crate) type_vocab_size: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { pad_token_id: 1, type_vocab_size: 2 }
+    }
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    request.encoder_only()?;
+    let cfg: bert::Config = request.config()?;
+    let own: Config = request.config()?;
+    let (graph, w) = request.graph("model");
+    let base = w.base("roberta");
+    let text = own.inputs(&graph);
+
+    let x = layer_norm(&base.pp("embeddings.LayerNorm"), cfg.layer_norm_eps, &own.embeddings(&base.pp("embeddings"), &text));
+    let hidden = bert::encoder(&cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask));
+    match request.head {
+        Head::MaskedLm => {
+            let words = base.pp("embeddings.word_embeddings");
+            graph.output("logits", &heads::lm_head(&w.pp("lm_head"), cfg.layer_norm_eps, cfg.tie_word_embeddings, &words, &hidden));
+        }
+        Head::SequenceClassification => heads::classification(&graph, &w.pp("classifier"), Activation::Tanh, &hidden),
+        _ => heads::usual(request, &graph, &w, &hidden, &text.attention_mask)?,
+    }
+    Ok(vec![request.finish(graph, &w, &base)?])
+}
+
+impl Config {
+    /// A checkpoint with a single token type needs none told: its row belongs to every token.
+    pub(crate) fn inputs(&self, graph: &Graph) -> inputs::Text {
+        if self.type_vocab_size > 1 { inputs::Text::with_token_types(graph) } else { inputs::Text::new(graph) }
+    }
+
+    /// The sum of the embeddings, `(batch, sequence, width)`, before any norm.
+    pub(crate) fn embeddings(&self, w: &Weights, text: &inputs::Text) -> Tensor {
+        let words = embedding(&w.pp("word_embeddings"), &text.input_ids);
+        let types = w.pp("token_type_embeddings");
+        let types =
+            if self.type_vocab_size > 1 { embedding(&types, &text.token_types()) } else { types.any("weight", 2).select_index(0, 0) };
+        words + types + embedding(&w.pp("position_embeddings"), &text.positions_after(self.pad_token_id))
+    }
+}

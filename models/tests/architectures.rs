@@ -1,0 +1,142 @@
+//! What holds for every architecture of the table: its place, its file, and that no config makes it panic or hang.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use formers_converters::{Dtype, Result, passes, weights::Tensors};
+use formers_models::{ARCHITECTURES, Architecture, Head, Request};
+use serde_json::{Value, json};
+
+#[test]
+fn the_table_is_in_alphabetical_order() {
+    let names: Vec<_> = ARCHITECTURES.iter().map(|a| a.model_type).collect();
+    assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+}
+
+#[test]
+fn each_entry_is_the_file_of_its_model_type() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<String> = fs::read_dir(sources)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .filter(|path| fs::read_to_string(path).unwrap().contains("const ARCHITECTURE: Architecture"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_string())
+        .collect();
+    files.sort();
+    let mut entries: Vec<String> = ARCHITECTURES.iter().map(|a| a.model_type.replace('-', "_")).collect();
+    entries.sort();
+    assert_eq!(files, entries);
+    for architecture in ARCHITECTURES {
+        let file = sources.join(format!("{}.rs", architecture.model_type.replace('-', "_")));
+        let says = format!("model_type: \"{}\"", architecture.model_type);
+        assert!(fs::read_to_string(&file).unwrap().contains(&says), "{} lacks {says}", file.display());
+    }
+}
+
+/// Each value of a golden's config in turn becomes one that makes no sense: the answer is a graph or an error, and comes at once.
+#[test]
+fn no_config_makes_an_architecture_panic_or_hang() {
+    let mut failures = Vec::new();
+    for architecture in ARCHITECTURES {
+        for folder in checkpoints(architecture.model_type) {
+            let checkpoint = Checkpoint::open(architecture, &folder);
+            checkpoint.build(&checkpoint.config).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+            for (what, config) in mutations(&checkpoint.config) {
+                let start = Instant::now();
+                let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.build(&config))).is_err();
+                if panicked || start.elapsed() > Duration::from_secs(5) {
+                    failures.push(format!("{} with {what}", folder.display()));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Two checkpoints of a model type, of different shapes where there are such.
+fn checkpoints(model_type: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens").join(model_type);
+    ["plain", "plain_b"].iter().map(|name| folder.join(name)).filter(|path| weights(path).is_some()).collect()
+}
+
+fn weights(folder: &Path) -> Option<PathBuf> {
+    ["model.safetensors", "pytorch_model.bin"].iter().map(|name| folder.join(name)).find(|path| path.exists())
+}
+
+struct Checkpoint {
+    architecture: &'static Architecture,
+    config: Value,
+    tensors: Arc<Tensors>,
+    head: Head,
+}
+
+impl Checkpoint {
+    fn open(architecture: &'static Architecture, folder: &Path) -> Self {
+        let config: Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
+        let head = Head::of_class(config["architectures"][0].as_str().unwrap()).unwrap();
+        let tensors = Arc::new(Tensors::open(&[weights(folder).unwrap()]).unwrap());
+        Self { architecture, config, tensors, head }
+    }
+
+    fn build(&self, config: &Value) -> Result<()> {
+        let request = Request { config, tensors: self.tensors.clone(), head: self.head, float: Dtype::F32, modules: Vec::new() };
+        for body in (self.architecture.build)(&request)? {
+            passes::lower(body, passes::Target::default())?;
+        }
+        Ok(())
+    }
+}
+
+/// The config with one value replaced or left out, and what that value is.
+fn mutations(config: &Value) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for (key, old) in config.as_object().unwrap() {
+        let mut left_out = config.clone();
+        left_out.as_object_mut().unwrap().remove(key);
+        all.push((format!("no {key}"), left_out));
+        for new in senseless(old) {
+            let mut changed = config.clone();
+            let what = format!("{key}: {new}");
+            changed[key] = new;
+            all.push((what, changed));
+        }
+    }
+    all
+}
+
+fn senseless(old: &Value) -> Vec<Value> {
+    match old {
+        Value::Number(_) => {
+            vec![
+                json!(0),
+                json!(1),
+                json!(3),
+                json!(-1),
+                json!(0.5),
+                json!(1u64 << 20),
+                json!(i64::MAX),
+                json!(u64::MAX),
+                json!(1e300),
+                Value::Null,
+            ]
+        }
+        Value::Bool(value) => vec![json!(!value), Value::Null],
+        Value::Array(items) => {
+            let inner = items.first().map(senseless).unwrap_or_default();
+            inner.into_iter().map(|value| json!([value])).chain([json!([]), Value::Null]).collect()
+        }
+        Value::Object(fields) => {
+            let whole = Value::Object(fields.clone());
+            mutations(&whole).into_iter().map(|(_, changed)| changed).chain([json!({}), Value::Null]).collect()
+        }
+        Value::String(_) | Value::Null => vec![json!("x"), json!(""), json!(0), json!(7), json!(true), json!([]), Value::Null],
+    }
+}

@@ -1,0 +1,60 @@
+//! `formers convert`: a checkpoint's ONNX graphs as files.
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::Result;
+use clap::Args;
+use formers::{model::Pretrained, pipelines};
+use serde_json::json;
+
+use super::{model_options::ModelOptions, output, progress, table};
+
+/// Write a model as ONNX files, in the layout of Optimum and transformers.js
+///
+/// Without OUT the graphs are written into the checkpoint's own folder, and use its weight files where they lie. With OUT a folder is
+/// written that needs nothing else, with the weights as --dtype says.
+#[derive(Args)]
+pub(super) struct Convert {
+    /// A model on the Hub or a folder.
+    model: String,
+    /// The folder to write to.
+    #[arg(value_name = "OUT")]
+    out: Option<PathBuf>,
+    /// Convert for this task; by default as the checkpoint was saved.
+    #[arg(long)]
+    task: Option<String>,
+    /// Print JSON: the files, their bytes and the seconds it took.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    options: ModelOptions,
+}
+
+impl Convert {
+    pub(super) fn execute(self) -> Result<()> {
+        let pretrained = Pretrained::open(self.options.resolve(&self.model))?;
+        let head = match &self.task {
+            Some(task) => pipelines::find(task)?.heads.first().copied().unwrap_or(pretrained.head()),
+            None => pretrained.head(),
+        };
+        // Downloading is no part of converting.
+        let files = pretrained.files()?;
+        pretrained.checkpoint.fetch(&files.iter().map(String::as_str).collect::<Vec<_>>())?;
+
+        let start = Instant::now();
+        let spinner = progress::spinner(&format!("converting {}", self.model));
+        let exported = match &self.out {
+            Some(folder) => pretrained.export(head, folder)?,
+            None => pretrained.export_in_place(head)?,
+        };
+        spinner.finish_and_clear();
+        let seconds = start.elapsed().as_secs_f64();
+        if self.json {
+            let document = json!({ "head": head.to_string(), "files": exported.files, "bytes": exported.bytes, "seconds": seconds });
+            return output::json(&document);
+        }
+        let mut text: String = exported.files.iter().map(|file| format!("{}\n", file.display())).collect();
+        text.push_str(&format!("{} written in {seconds:.2} s\n", table::bytes(exported.bytes)));
+        output::text(&text)
+    }
+}

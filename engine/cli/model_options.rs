@@ -1,0 +1,83 @@
+//! The options that every command with a model has.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use formers::{
+    Options, hub,
+    model::{ModelDtype, Source},
+    session::{Device, SessionOptions, Threads},
+};
+
+use super::progress::Bars;
+
+/// Where the model's files come from.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Where the model comes from")]
+pub(super) struct HubOptions {
+    /// Branch, tag or commit on the Hub.
+    #[arg(long)]
+    revision: Option<String>,
+    /// The cache of downloads, in place of HF_HUB_CACHE and HF_HOME.
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
+    /// Do not use the network, only what is in the cache.
+    #[arg(long)]
+    offline: bool,
+    /// The Hub's access token, in place of HF_TOKEN and the saved one.
+    #[arg(long)]
+    token: Option<String>,
+}
+
+impl HubOptions {
+    /// For the library, with progress bars.
+    pub(super) fn resolve(&self) -> hub::Options {
+        hub::Options {
+            revision: self.revision.clone(),
+            cache_dir: self.cache_dir.clone(),
+            offline: self.offline.then_some(true),
+            token: self.token.clone(),
+            endpoint: None,
+            progress: Some(Arc::new(Bars::default())),
+        }
+    }
+}
+
+/// Which model, and how it runs.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "How the model runs")]
+pub(super) struct ModelOptions {
+    /// Where to run: auto, cpu, cuda[:N], tensorrt[:N], coreml, directml[:N], …. A device named outright is used or it is an
+    /// error; auto, the default, takes the first that works.
+    #[arg(long)]
+    device: Option<Device>,
+    /// The type of the weights: auto, fp32, fp16, int8, q8; of ready-made ONNX files any that is there.
+    #[arg(long, default_value = "auto")]
+    dtype: ModelDtype,
+    /// Threads within an operator; by default one for each physical core.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// What to run: auto, safetensors (the checkpoint's weights) or onnx (ready-made files).
+    #[arg(long, default_value = "auto")]
+    source: Source,
+    #[command(flatten)]
+    hub: HubOptions,
+}
+
+impl ModelOptions {
+    /// For the library.
+    pub(super) fn resolve(&self, model: &str) -> Options {
+        let session = SessionOptions { device: self.device.unwrap_or(Device::Auto), threads: self.threads, ..SessionOptions::default() };
+        Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, converted: None }
+    }
+
+    /// How many threads a session gets.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.filter(|threads| *threads > 0).unwrap_or_else(|| Threads::count().default)
+    }
+
+    /// Whether `--device auto` was given, so that the device that is taken should be told.
+    pub(super) fn names_auto(&self) -> bool {
+        self.device == Some(Device::Auto)
+    }
+}

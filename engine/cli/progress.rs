@@ -1,0 +1,56 @@
+//! Progress bars on standard error, where that is a terminal.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use formers::hub::Progress;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// A bar for each file that is being downloaded.
+#[derive(Default)]
+pub(super) struct Bars {
+    all: MultiProgress,
+    bars: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+impl Progress for Bars {
+    fn start(&self, file: &str, done: u64, total: Option<u64>) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bars
+            .entry(file.to_owned())
+            .or_insert_with(|| self.all.add(bar(file, "{binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}")));
+        if let Some(total) = total {
+            bar.set_length(total);
+        }
+        bar.set_position(done);
+        // What came from an earlier run says nothing about the speed of this one.
+        bar.reset_eta();
+    }
+
+    fn advance(&self, file: &str, bytes: u64) {
+        if let Some(bar) = self.bars.lock().unwrap_or_else(PoisonError::into_inner).get(file) {
+            bar.inc(bytes);
+        }
+    }
+
+    fn finish(&self, file: &str) {
+        if let Some(bar) = self.bars.lock().unwrap_or_else(PoisonError::into_inner).remove(file) {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
+        }
+    }
+}
+
+fn bar(name: &str, counts: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{msg:28!}} {{wide_bar}} {counts}"));
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(name.to_owned())
+}
+
+/// Turns while something goes on whose length is not known.
+pub(super) fn spinner(what: &str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
+}

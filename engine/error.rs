@@ -1,0 +1,149 @@
+use std::fmt;
+
+use formers_converters as converters;
+
+/// What went wrong, for a program to match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The repository, revision or file does not exist.
+    NotFound,
+    /// The Hub wants a token, or the token at hand does not open this repository.
+    Unauthorized,
+    /// The network failed, also after retries.
+    Network,
+    /// The file is not in the cache and the network must not be used.
+    Offline,
+    /// A file of the checkpoint is damaged or inconsistent, or a tensor is missing.
+    Checkpoint,
+    /// A configuration file has a bad field.
+    Config,
+    /// An architecture, task, processor or format that this version does not know.
+    Unsupported,
+    /// The request itself is wrong: an input or a parameter.
+    Request,
+    /// A picture or a sound could not be decoded.
+    Media,
+    /// ONNX Runtime is missing, too old, or failed.
+    Runtime,
+    /// The requested device or execution provider is not there.
+    Device,
+    /// The operating system refused to read or write a file.
+    Io,
+}
+
+/// The one error of this crate: a kind that a program can match and a message that names the place (repository, file,
+/// tensor, input, field) and what to do.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    index: Option<usize>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of a kind, with a message that says what was wrong and what to do.
+    pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string(), index: None, source: None }
+    }
+
+    /// A wrong input or parameter; `field` is its name in the request.
+    pub fn request(field: &str, message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Request, format!("{field}: {message}"))
+    }
+
+    /// A bad field of a configuration file.
+    pub fn config(message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    /// Something this version does not know.
+    pub fn unsupported(message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+    }
+
+    /// A file that could not be read or written.
+    pub fn io(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("{}: {source}", path.display())).caused_by(source)
+    }
+
+    /// The same error with the place (repository, file, field) in front of its message, unless it begins with that already.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        let place = place.to_string();
+        if !self.message.strip_prefix(&place).is_some_and(|rest| rest.starts_with([':', '/', '\\'])) {
+            self.message = format!("{place}: {}", self.message);
+        }
+        self
+    }
+
+    /// The same error, blamed on one input of many.
+    #[must_use]
+    pub fn for_input(mut self, index: usize) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// The same error with its cause, kept for [`std::error::Error::source`].
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of error this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Which input of many failed, counted from 0.
+    pub fn input_index(&self) -> Option<usize> {
+        self.index
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            Some(index) => write!(f, "input {index}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|e| &**e as _)
+    }
+}
+
+impl From<converters::Error> for Error {
+    fn from(error: converters::Error) -> Self {
+        use converters::ErrorKind as From;
+        let kind = match error.kind() {
+            From::Checkpoint | From::Tensor => ErrorKind::Checkpoint,
+            From::Config => ErrorKind::Config,
+            From::Io => ErrorKind::Io,
+            _ => ErrorKind::Unsupported,
+        };
+        Self::new(kind, &error).caused_by(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_once() {
+        let at = |message: &str| Error::config(message).at("./model").to_string();
+        assert_eq!(at("./model: config.json: empty"), "./model: config.json: empty");
+        assert_eq!(at("./model/config.json: empty"), "./model/config.json: empty");
+        assert_eq!(at("./models: empty"), "./model: ./models: empty");
+        assert_eq!(at("config.json: empty"), "./model: config.json: empty");
+    }
+}

@@ -1,0 +1,84 @@
+//! Writing to the cache so that nobody ever sees half of anything.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::layout::Layout;
+
+/// Writes a whole small file, or nothing.
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = parent(path)?;
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // The cache is often shared: what any program's files may be read by. The umask still applies.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".").suffix(".tmp").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Makes a file of a snapshot point at its blob, as Python does: by a relative link where the system allows.
+pub(super) fn link(layout: &Layout, blob: &Path, pointer: &Path) -> io::Result<()> {
+    let folder = parent(pointer)?;
+    fs::create_dir_all(folder)?;
+    let depth = folder.strip_prefix(&layout.folder).map_or(0, |below| below.components().count());
+    let mut relative: PathBuf = std::iter::repeat_n("..", depth).collect();
+    relative.push("blobs");
+    relative.push(blob.file_name().unwrap_or_default());
+    // Made under another name first: a link that is replaced never is missing in between.
+    let staged = folder.join(format!(".{}.{:x}.link", file_name(blob), unique()));
+    let made = symlink(&relative, &staged).or_else(|_| fs::hard_link(blob, &staged)).or_else(|_| fs::copy(blob, &staged).map(drop));
+    made.and_then(|()| fs::rename(&staged, pointer)).inspect_err(|_| drop(fs::remove_file(&staged)))
+}
+
+/// Holds the lock of a blob, the one that Python takes too, until dropped. Nothing where the file system has no locks.
+pub(super) fn lock(layout: &Layout, etag: &str) -> io::Result<Option<File>> {
+    let folder = layout.locks();
+    fs::create_dir_all(&folder)?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(format!("{etag}.lock")))?;
+    let mut waits = 0_u32;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => {
+                if waits == 20 {
+                    tracing::info!("waiting for another process to finish {etag}");
+                }
+                waits = waits.saturating_add(1);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// A number that no other file of this moment has in its name.
+pub(super) fn unique() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+pub(super) fn parent(path: &Path) -> io::Result<&Path> {
+    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a folder"))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, link)
+}

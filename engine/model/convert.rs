@@ -1,0 +1,65 @@
+//! Graphs from the checkpoint's own weights, and sessions from those.
+
+use std::collections::BTreeMap;
+
+use formers_converters::{
+    Dtype,
+    graph::Body,
+    passes::{self, Storage},
+    writer,
+};
+use formers_models::{Head, Request};
+
+use super::{ModelDtype, Pretrained, cache, sentence, unknown, weights};
+use crate::{Error, Result, session::Session};
+
+/// The graphs of a model with this head, lowered for the device that is asked for.
+pub(super) fn graphs(pretrained: &Pretrained, head: Head) -> Result<Vec<Body>> {
+    let config = &pretrained.config;
+    let architecture = formers_models::find(config.model_type()).ok_or_else(|| unknown(config.model_type()))?;
+    if !architecture.heads.contains(&head) {
+        let heads: Vec<&str> = architecture.heads.iter().map(|h| h.suffix()).collect();
+        return Err(Error::unsupported(format!("{} has no {head}, only {}", architecture.model_type, heads.join(", "))));
+    }
+    let request = Request {
+        config: config.value(),
+        tensors: weights::open(&pretrained.checkpoint, "")?,
+        head,
+        float: Dtype::F32,
+        modules: if head == Head::Base { sentence::modules(&pretrained.checkpoint)? } else { Vec::new() },
+    };
+    let bodies = (architecture.build)(&request)?;
+    bodies.into_iter().map(|body| Ok(passes::lower(body, passes::Target::Cpu)?)).collect()
+}
+
+/// How weights of this type are stored; `None` where they stay as they are in the checkpoint.
+pub(super) fn storage(dtype: ModelDtype) -> Result<Option<Storage>> {
+    match dtype {
+        ModelDtype::Auto | ModelDtype::Fp32 => Ok(None),
+        ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
+        ModelDtype::Int8 | ModelDtype::Q8 => Ok(Some(Storage::Int8)),
+        other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8 or q8, not to {other}"))),
+    }
+}
+
+pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Session>> {
+    let at = |e: Error| e.at(pretrained.checkpoint.name());
+    let bodies = graphs(pretrained, head).map_err(at)?;
+    bodies.into_iter().map(|body| Ok((body.name.clone(), session(pretrained, body).map_err(at)?))).collect()
+}
+
+fn session(pretrained: &Pretrained, body: Body) -> Result<Session> {
+    let options = &pretrained.options;
+    match storage(options.dtype)? {
+        Some(storage) => {
+            let file = cache::file(options.converted.clone().unwrap_or_else(cache::dir), body, options.dtype, |body| {
+                Ok(passes::store(body, storage)?)
+            })?;
+            Session::from_file(&file, &options.session)
+        }
+        None => {
+            let model = writer::in_memory(&body)?;
+            Session::from_memory(&model.bytes, model.folder.as_deref(), &options.session)
+        }
+    }
+}

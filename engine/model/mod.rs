@@ -1,0 +1,135 @@
+//! A checkpoint becomes sessions: its own graph from safetensors, or the ONNX files that it ships.
+
+mod cache;
+mod convert;
+mod export;
+mod files;
+mod onnx;
+mod options;
+mod sentence;
+mod weights;
+
+use std::collections::BTreeMap;
+
+use formers_models::Head;
+
+pub use cache::dir as cache_dir;
+pub use export::Exported;
+pub use options::{ModelDtype, Options, Source};
+pub use sentence::SentenceConfig;
+
+use crate::{
+    Error, Result,
+    config::ModelConfig,
+    hub::Checkpoint,
+    session::{Outputs, Session, Value},
+};
+
+/// A checkpoint whose `config.json` has been read; pipelines load what they need from it.
+#[derive(Debug)]
+pub struct Pretrained {
+    /// Its files.
+    pub checkpoint: Checkpoint,
+    /// Its `config.json`.
+    pub config: ModelConfig,
+    /// What the caller asked for.
+    pub options: Options,
+}
+
+impl Pretrained {
+    /// Opens a folder or a Hub name.
+    pub fn open(options: Options) -> Result<Self> {
+        let checkpoint = Checkpoint::open(&options.model, &options.hub)?;
+        let config = checkpoint.json("config.json")?.ok_or_else(|| {
+            Error::new(
+                crate::ErrorKind::Checkpoint,
+                format!("{}: no config.json, so this is no Transformers checkpoint", checkpoint.name()),
+            )
+        })?;
+        let config = ModelConfig::new(config).map_err(|e| e.at(checkpoint.name()))?;
+        Ok(Self { checkpoint, config, options })
+    }
+
+    /// The model with this head, as sessions.
+    pub fn model(&self, head: Head) -> Result<Model> {
+        let sessions = match self.source()? {
+            Source::Onnx => onnx::sessions(self)?,
+            _ => convert::sessions(self, head)?,
+        };
+        Ok(Model { sessions })
+    }
+
+    /// The tokenizer.
+    #[cfg(feature = "text")]
+    pub fn tokenizer(&self) -> Result<crate::preprocess::text::Tokenizer> {
+        crate::preprocess::text::Tokenizer::from_files(&self.checkpoint, self.config.value()).map_err(|e| e.at(self.checkpoint.name()))
+    }
+
+    /// The tokenizer as version 4 of the reference builds it, for tasks that version 5 no longer has.
+    #[cfg(feature = "text")]
+    pub fn tokenizer_v4(&self) -> Result<crate::preprocess::text::Tokenizer> {
+        crate::preprocess::text::Tokenizer::from_files_v4(&self.checkpoint, self.config.value()).map_err(|e| e.at(self.checkpoint.name()))
+    }
+
+    /// Where the graph comes from: the checkpoint's weights if its architecture is known and they can be of the type that was asked
+    /// for, else ready-made ONNX files.
+    pub fn source(&self) -> Result<Source> {
+        let known = formers_models::find(self.config.model_type()).is_some();
+        let weights = weights::exist(&self.checkpoint);
+        let onnx = onnx::exist(&self.checkpoint);
+        match self.options.source {
+            Source::Auto if known && weights && convert::storage(self.options.dtype).is_err() && onnx::chosen(self, "model").is_ok() => {
+                Ok(Source::Onnx)
+            }
+            Source::Auto if known && weights => Ok(Source::Safetensors),
+            Source::Auto if onnx => Ok(Source::Onnx),
+            Source::Auto if weights => Err(unknown(self.config.model_type()).at(self.checkpoint.name())),
+            Source::Auto => Err(Error::new(
+                crate::ErrorKind::Checkpoint,
+                format!("{}: neither weights (model.safetensors, pytorch_model.bin) nor ONNX files", self.checkpoint.name()),
+            )),
+            chosen => Ok(chosen),
+        }
+    }
+}
+
+/// An architecture that the table lacks, with those that are spelled alike.
+pub(crate) fn unknown(model_type: &str) -> Error {
+    if model_type.is_empty() {
+        return Error::config("config.json: model_type, which names the architecture, is missing or no string");
+    }
+    let mut near: Vec<(f64, &str)> =
+        formers_models::ARCHITECTURES.iter().map(|a| (strsim::jaro_winkler(a.model_type, model_type), a.model_type)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<&str> = near.into_iter().filter(|(score, _)| *score > 0.75).take(3).map(|(_, name)| name).collect();
+    let hint = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
+    Error::unsupported(format!(
+        "config.json: model_type: no architecture {model_type:?}{hint}; a repository that ships ONNX files (onnx/model.onnx) runs whatever its architecture"
+    ))
+}
+
+/// The sessions of a model by their role: `model`, `encoder_model`, …
+#[derive(Debug)]
+pub struct Model {
+    sessions: BTreeMap<String, Session>,
+}
+
+impl Model {
+    /// The session of a role.
+    pub fn session(&self, role: &str) -> Result<&Session> {
+        self.sessions.get(role).ok_or_else(|| {
+            let roles: Vec<&str> = self.sessions.keys().map(String::as_str).collect();
+            Error::unsupported(format!("the model has no part {role:?}, only {}", roles.join(", ")))
+        })
+    }
+
+    /// The roles, sorted.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.sessions.keys().map(String::as_str)
+    }
+
+    /// Runs a role for some of its outputs.
+    pub fn run(&self, role: &str, inputs: Vec<(&str, Value)>, outputs: &[&str]) -> Result<Outputs> {
+        self.session(role)?.run_with(inputs, Some(outputs), None)
+    }
+}

@@ -1,0 +1,92 @@
+//! Sessions from ready-made ONNX files: Optimum's layout at the root, transformers.js' in `onnx/`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{ModelDtype, Pretrained};
+use crate::{Error, Result, hub::Checkpoint, session::Session};
+
+/// Where exports lie.
+const FOLDERS: &[&str] = &["onnx/", ""];
+/// Which type `auto` takes first, of those that are there: the most exact.
+const BEST: &[ModelDtype] = &[
+    ModelDtype::Fp32,
+    ModelDtype::Fp16,
+    ModelDtype::Q8,
+    ModelDtype::Int8,
+    ModelDtype::Uint8,
+    ModelDtype::Q4,
+    ModelDtype::Q4f16,
+    ModelDtype::Bnb4,
+];
+
+/// Whether the checkpoint ships ONNX files.
+pub(super) fn exist(checkpoint: &Checkpoint) -> bool {
+    !available(checkpoint, "model").is_empty()
+}
+
+pub(super) fn sessions(pretrained: &Pretrained) -> Result<BTreeMap<String, Session>> {
+    let role = "model";
+    let (_, file) = chosen(pretrained, role)?;
+    let path = fetch(&pretrained.checkpoint, &file)?;
+    let session =
+        Session::from_file(&path, &pretrained.options.session).map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?;
+    Ok(BTreeMap::from([(role.to_string(), session)]))
+}
+
+/// The types in which a role's file is there.
+fn available(checkpoint: &Checkpoint, role: &str) -> Vec<(ModelDtype, String)> {
+    let find = |dtype: &ModelDtype| {
+        let paths = FOLDERS.iter().map(|folder| format!("{folder}{role}{}.onnx", dtype.suffix()));
+        paths.into_iter().find(|path| checkpoint.has(path)).map(|path| (*dtype, path))
+    };
+    BEST.iter().filter_map(find).collect()
+}
+
+/// The file of a role in the type that was asked for, or that the repository's own `transformers.js_config` names.
+pub(super) fn chosen(pretrained: &Pretrained, role: &str) -> Result<(ModelDtype, String)> {
+    let available = available(&pretrained.checkpoint, role);
+    let wanted = match pretrained.options.dtype {
+        ModelDtype::Auto => configured(pretrained.config.value(), role).filter(|dtype| available.iter().any(|(d, _)| d == dtype)),
+        dtype => Some(dtype),
+    };
+    let chosen = match wanted {
+        None => available.first(),
+        Some(wanted) => available.iter().find(|(dtype, _)| *dtype == wanted),
+    };
+    chosen.cloned().ok_or_else(|| {
+        let there: Vec<String> = available.iter().map(|(dtype, path)| format!("{dtype} ({path})")).collect();
+        let there = if there.is_empty() { "none at all".to_string() } else { there.join(", ") };
+        Error::unsupported(format!(
+            "{}: no ONNX file {role}{}.onnx; there is {there}",
+            pretrained.checkpoint.name(),
+            pretrained.options.dtype.suffix()
+        ))
+    })
+}
+
+/// `transformers.js_config.dtype`: one for all files, or one for each.
+fn configured(config: &Value, role: &str) -> Option<ModelDtype> {
+    let dtype = config.get("transformers.js_config")?.get("dtype")?;
+    let name = dtype.as_str().or_else(|| dtype.get(role)?.as_str())?;
+    name.parse().ok()
+}
+
+/// The files that the chosen ONNX file of every role consists of.
+pub(super) fn files(pretrained: &Pretrained) -> Result<Vec<String>> {
+    let (_, file) = chosen(pretrained, "model")?;
+    Ok(with_data(&pretrained.checkpoint, &file).into_iter().map(str::to_owned).collect())
+}
+
+fn fetch(checkpoint: &Checkpoint, file: &str) -> Result<std::path::PathBuf> {
+    checkpoint.fetch(&with_data(checkpoint, file))?;
+    checkpoint.path(file)
+}
+
+/// The file and the files of its external data (`model.onnx_data`, `model.onnx_data_1`, …, or `model.onnx.data`).
+fn with_data<'a>(checkpoint: &'a Checkpoint, file: &'a str) -> Vec<&'a str> {
+    let (chunks, old) = (format!("{file}_data"), format!("{file}.data"));
+    let data = checkpoint.files().iter().map(String::as_str).filter(|f| f.starts_with(&chunks) || *f == old);
+    std::iter::once(file).chain(data).collect()
+}

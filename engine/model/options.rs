@@ -1,0 +1,108 @@
+//! What a caller may say about a model.
+
+use std::{fmt, str::FromStr};
+
+use crate::{Error, Result, hub, session::SessionOptions};
+
+/// Which model, and how it is to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A folder or a Hub name.
+    pub model: String,
+    /// Revision, cache, token, offline.
+    pub hub: hub::Options,
+    /// Device, threads, memory.
+    pub session: SessionOptions,
+    /// The type of the weights.
+    pub dtype: ModelDtype,
+    /// Where the graph comes from.
+    pub source: Source,
+    /// Where models whose weights were converted to another type are kept; by default [`cache_dir`](super::cache_dir).
+    pub converted: Option<std::path::PathBuf>,
+}
+
+impl Options {
+    /// A model with everything else at its default.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self { model: model.into(), ..Self::default() }
+    }
+}
+
+/// Where the graph comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// The checkpoint's weights where the architecture is known and they can be of the chosen type, else ready-made ONNX files.
+    #[default]
+    Auto,
+    /// Ready-made ONNX files.
+    Onnx,
+    /// The checkpoint's weights.
+    Safetensors,
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "onnx" => Ok(Self::Onnx),
+            "safetensors" => Ok(Self::Safetensors),
+            _ => Err(Error::request("source", format!("{name:?} is none of auto, onnx, safetensors"))),
+        }
+    }
+}
+
+/// The type of the weights, by the names of transformers.js.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(missing_docs)]
+pub enum ModelDtype {
+    /// 32-bit floats; of ready-made files the best there is.
+    #[default]
+    Auto,
+    Fp32,
+    Fp16,
+    Int8,
+    Uint8,
+    Q8,
+    Q4,
+    Q4f16,
+    Bnb4,
+}
+
+impl ModelDtype {
+    /// Every type, with its name and the suffix of its ONNX files.
+    pub const ALL: &[(Self, &str, &str)] = &[
+        (Self::Auto, "auto", ""),
+        (Self::Fp32, "fp32", ""),
+        (Self::Fp16, "fp16", "_fp16"),
+        (Self::Int8, "int8", "_int8"),
+        (Self::Uint8, "uint8", "_uint8"),
+        (Self::Q8, "q8", "_quantized"),
+        (Self::Q4, "q4", "_q4"),
+        (Self::Q4f16, "q4f16", "_q4f16"),
+        (Self::Bnb4, "bnb4", "_bnb4"),
+    ];
+
+    /// The suffix of an ONNX file of this type: `model_fp16.onnx`.
+    pub fn suffix(self) -> &'static str {
+        Self::ALL.iter().find(|(dtype, ..)| *dtype == self).map_or("", |(_, _, suffix)| suffix)
+    }
+}
+
+impl fmt::Display for ModelDtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(dtype, ..)| dtype == self).map_or("auto", |(_, name, _)| name))
+    }
+}
+
+impl FromStr for ModelDtype {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.iter().find(|(_, n, _)| *n == name).map(|(dtype, ..)| *dtype).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|(_, name, _)| *name).collect();
+            Error::request("dtype", format!("{name:?} is none of {}", names.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! What image tasks share: loading pictures, batches of one size, outputs by picture.
+
+use formers_models::Head;
+use ndarray::{ArrayViewD, Axis};
+use rayon::prelude::*;
+use serde_json::Value as Json;
+
+use super::arguments::string;
+use crate::{
+    Error, ErrorKind, Result,
+    config::ModelConfig,
+    model::{Model, Pretrained},
+    preprocess::{
+        image::{ImageFeatures, ImageProcessor, RgbImage, decode_rgb},
+        media,
+    },
+    session::Value,
+};
+
+/// Pictures in one run of the model: more gain little, and cost memory.
+const BATCH: usize = 8;
+
+/// An image processor and a model with a head.
+#[derive(Debug)]
+pub(crate) struct ImageModel {
+    pub(crate) config: ModelConfig,
+    processor: ImageProcessor,
+    model: Model,
+}
+
+impl ImageModel {
+    pub(crate) fn load(pretrained: &Pretrained, head: Head) -> Result<Self> {
+        let model = pretrained.model(head)?;
+        let checkpoint = &pretrained.checkpoint;
+        model.session("model")?.check_inputs(&["pixel_values"]).map_err(|e| e.at(checkpoint.name()))?;
+        let (preprocessor, processor) = (checkpoint.json("preprocessor_config.json")?, checkpoint.json("processor_config.json")?);
+        let processor = ImageProcessor::from_configs(preprocessor.as_ref(), processor.as_ref(), pretrained.config.model_type())
+            .map_err(|e| e.at(checkpoint.name()))?;
+        Ok(Self { config: pretrained.config.clone(), processor, model })
+    }
+
+    /// Runs every picture and reads its row of an output; results are in the order of the pictures, and one that fails does not harm
+    /// the others.
+    pub(crate) fn run<T>(
+        &self,
+        images: Vec<Result<RgbImage>>,
+        output: &str,
+        read: impl Fn(ArrayViewD<f32>) -> Result<T>,
+    ) -> Vec<Result<T>> {
+        let mut results = Vec::with_capacity(images.len());
+        let mut images = images.into_iter().peekable();
+        while images.peek().is_some() {
+            // Pictures are processed one by one, as the reference does, and only then put together where their sizes agree.
+            let chunk: Vec<Result<RgbImage>> = images.by_ref().take(BATCH).collect();
+            let prepared: Vec<Result<ImageFeatures>> =
+                chunk.into_par_iter().map(|image| image.and_then(|image| self.processor.preprocess(&[image]))).collect();
+            results.extend(self.run_chunk(prepared, output, &read));
+        }
+        results
+    }
+
+    fn run_chunk<T>(
+        &self,
+        prepared: Vec<Result<ImageFeatures>>,
+        output: &str,
+        read: &impl Fn(ArrayViewD<f32>) -> Result<T>,
+    ) -> Vec<Result<T>> {
+        let good: Vec<_> = prepared.iter().filter_map(|p| p.as_ref().ok().map(|f| f.pixel_values.view())).collect();
+        if good.len() > 1
+            && let Ok(batch) = ndarray::concatenate(Axis(0), &good)
+            && let Ok(answers) = self.forward(Value::from(batch.into_dyn()), good.len(), output, read)
+        {
+            let mut answers = answers.into_iter();
+            let lost = || Err(Error::new(ErrorKind::Runtime, "a picture was left out of its batch"));
+            return prepared.into_iter().map(|p| p.and_then(|_| answers.next().unwrap_or_else(lost))).collect();
+        }
+        // One by one: a lone picture, sizes that differ, or one that spoils the batch.
+        let alone = |features: ImageFeatures| self.forward(Value::from(features.pixel_values.into_dyn()), 1, output, read)?.swap_remove(0);
+        prepared.into_iter().map(|p| p.and_then(alone)).collect()
+    }
+
+    fn forward<T>(
+        &self,
+        pixel_values: Value,
+        count: usize,
+        output: &str,
+        read: &impl Fn(ArrayViewD<f32>) -> Result<T>,
+    ) -> Result<Vec<Result<T>>> {
+        let outputs = self.model.run("model", vec![("pixel_values", pixel_values)], &[output])?;
+        let array = outputs.f32(output)?;
+        if array.ndim() < 2 || array.len_of(Axis(0)) != count {
+            let message = format!("output {output:?} has shape {:?} for {count} pictures", array.shape());
+            return Err(Error::new(ErrorKind::Runtime, message));
+        }
+        Ok(array.outer_iter().map(read).collect())
+    }
+}
+
+/// The picture that a string stands for.
+pub(crate) fn load(input: &Json) -> Result<RgbImage> {
+    let media = media::read(string(input)?)?;
+    decode_rgb(&media.bytes, &media.name)
+}
+
+/// As [`load`], many side by side.
+pub(crate) fn load_many(inputs: &[Json]) -> Vec<Result<RgbImage>> {
+    inputs.par_iter().map(load).collect()
+}

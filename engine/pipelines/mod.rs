@@ -1,0 +1,183 @@
+//! The tasks, one file each: prepare the inputs, run the model, read the outputs.
+//!
+//! A new task is a file with a `TASK`, and its line in [`TASKS`].
+
+#![cfg_attr(not(all(feature = "text", feature = "image", feature = "audio")), allow(dead_code))] // what only other tasks use
+
+mod arguments;
+mod builder;
+#[cfg(feature = "image")]
+mod image;
+mod labels;
+mod parameters;
+mod request;
+#[cfg(feature = "text")]
+mod text;
+#[cfg(feature = "text")]
+mod tokenize;
+
+#[cfg(feature = "audio")]
+pub mod automatic_speech_recognition;
+#[cfg(feature = "text")]
+pub mod feature_extraction;
+#[cfg(feature = "text")]
+pub mod fill_mask;
+#[cfg(feature = "image")]
+pub mod image_classification;
+#[cfg(feature = "text")]
+pub mod question_answering;
+#[cfg(feature = "text")]
+pub mod sentence_similarity;
+#[cfg(feature = "text")]
+pub mod text_classification;
+#[cfg(feature = "text")]
+pub mod text_ranking;
+#[cfg(feature = "text")]
+pub mod token_classification;
+#[cfg(feature = "text")]
+pub mod zero_shot_classification;
+
+use formers_models::Head;
+use serde_json::Value;
+
+pub use builder::Builder;
+pub use parameters::Parameters;
+pub use request::Request;
+
+#[cfg(feature = "audio")]
+pub use automatic_speech_recognition::AutomaticSpeechRecognition;
+#[cfg(feature = "text")]
+pub use feature_extraction::FeatureExtraction;
+#[cfg(feature = "text")]
+pub use fill_mask::FillMask;
+#[cfg(feature = "image")]
+pub use image_classification::ImageClassification;
+pub use labels::Label;
+#[cfg(feature = "text")]
+pub use question_answering::QuestionAnswering;
+#[cfg(feature = "text")]
+pub use sentence_similarity::SentenceSimilarity;
+#[cfg(feature = "text")]
+pub use text_classification::TextClassification;
+#[cfg(feature = "text")]
+pub use text_ranking::TextRanking;
+#[cfg(feature = "text")]
+pub use token_classification::TokenClassification;
+#[cfg(feature = "text")]
+pub use zero_shot_classification::ZeroShotClassification;
+
+use crate::{
+    Error, Result,
+    model::{Options, Pretrained},
+};
+
+/// A task with its model loaded, used from any number of threads through `&self`.
+pub trait Pipeline: Sized + Send + Sync + 'static {
+    /// The task.
+    const TASK: Task;
+
+    /// Loads what the task needs of a checkpoint.
+    fn load(pretrained: &Pretrained) -> Result<Self>;
+
+    /// Answers as the Python pipeline does: `inputs` is its first argument, `parameters` are its keyword arguments.
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value>;
+
+    /// The task with a model from a folder or a Hub name, everything else at its default.
+    fn from_pretrained(model: &str) -> Result<Self> {
+        Self::builder(model).build()
+    }
+
+    /// As [`Pipeline::from_pretrained`], with what that leaves at its default.
+    fn builder(model: &str) -> Builder<Self> {
+        Builder::new(model)
+    }
+}
+
+/// A pipeline of whatever task, with JSON in and out.
+pub trait AnyPipeline: Send + Sync {
+    /// The task.
+    fn task(&self) -> &'static Task;
+
+    /// As [`Pipeline::call`]; `parameters` is an object, or null.
+    fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value>;
+}
+
+impl<P: Pipeline> AnyPipeline for P {
+    fn task(&self) -> &'static Task {
+        const { &P::TASK }
+    }
+
+    fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value> {
+        Pipeline::call(self, inputs, Parameters::new(parameters)?)
+    }
+}
+
+/// A task of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Task {
+    /// Its name, such as `text-classification`.
+    pub id: &'static str,
+    /// Other names of it.
+    pub aliases: &'static [&'static str],
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// The model that is taken where none is named: that of the Python pipeline.
+    pub default_model: &'static str,
+    /// The heads that it runs on.
+    pub heads: &'static [Head],
+    /// The inputs that it takes, for people.
+    pub inputs: &'static str,
+    /// The fields of an input that is an object, in the order in which the command line fills them: `name[]` holds a list, and
+    /// `name?` may be missing, so that the input can also be what the other field holds.
+    pub fields: &'static [&'static str],
+    /// The parameters that it takes.
+    pub parameters: &'static [&'static str],
+    /// Loads it.
+    pub(crate) load: fn(&Pretrained) -> Result<Box<dyn AnyPipeline>>,
+}
+
+/// The `load` of a task's entry.
+pub(crate) fn boxed<P: Pipeline>(pretrained: &Pretrained) -> Result<Box<dyn AnyPipeline>> {
+    Ok(Box::new(P::load(pretrained)?))
+}
+
+/// Every task, in alphabetical order.
+pub const TASKS: &[Task] = &[
+    #[cfg(feature = "audio")]
+    AutomaticSpeechRecognition::TASK,
+    #[cfg(feature = "text")]
+    FeatureExtraction::TASK,
+    #[cfg(feature = "text")]
+    FillMask::TASK,
+    #[cfg(feature = "image")]
+    ImageClassification::TASK,
+    #[cfg(feature = "text")]
+    QuestionAnswering::TASK,
+    #[cfg(feature = "text")]
+    SentenceSimilarity::TASK,
+    #[cfg(feature = "text")]
+    TextClassification::TASK,
+    #[cfg(feature = "text")]
+    TextRanking::TASK,
+    #[cfg(feature = "text")]
+    TokenClassification::TASK,
+    #[cfg(feature = "text")]
+    ZeroShotClassification::TASK,
+];
+
+/// The task of a name or an alias.
+pub fn find(name: &str) -> Result<&'static Task> {
+    TASKS.iter().find(|task| task.id == name || task.aliases.contains(&name)).ok_or_else(|| {
+        let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
+        Error::unsupported(format!("no task {name:?}: there are {}", ids.join(", ")))
+    })
+}
+
+/// A task by its name, with a model, as `transformers.pipeline(task, model)`.
+pub fn pipeline(task: &str, mut options: Options) -> Result<Box<dyn AnyPipeline>> {
+    let task = find(task)?;
+    if options.model.is_empty() {
+        options.model = task.default_model.to_string();
+    }
+    (task.load)(&Pretrained::open(options)?)
+}

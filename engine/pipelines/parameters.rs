@@ -1,0 +1,71 @@
+//! The keyword arguments of a call.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// The keyword arguments of a call. Each is taken once; [`Parameters::finish`] refuses what nobody took.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    fields: Map<String, Value>,
+    /// What the object is called in the request.
+    place: String,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { fields: Map::new(), place: "parameters".into() }
+    }
+}
+
+impl Parameters {
+    /// From a JSON object, or null for none.
+    pub fn new(parameters: &Value) -> Result<Self> {
+        match parameters {
+            Value::Null => Ok(Self::default()),
+            Value::Object(fields) => Ok(Self { fields: fields.clone(), ..Self::default() }),
+            _ => Err(Error::request("parameters", "not an object of names and values")),
+        }
+    }
+
+    /// A parameter; `None` where it is missing or null.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        Ok(self.take_nullable(name)?.flatten())
+    }
+
+    /// A parameter for which null means something: `Some(None)` where it is null, `None` where it is missing.
+    pub fn take_nullable<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<Option<T>>> {
+        let Some(value) = self.fields.shift_remove(name) else { return Ok(None) };
+        serde_json::from_value(value).map(Some).map_err(|e| Error::request(&format!("{}.{name}", self.place), e))
+    }
+
+    /// The parameters of an inner call that are themselves an object (`tokenize_kwargs`, `generate_kwargs`).
+    pub fn take_object(&mut self, name: &str) -> Result<Self> {
+        let value = self.fields.shift_remove(name).unwrap_or_default();
+        let place = format!("{}.{name}", self.place);
+        match Self::new(&value) {
+            Ok(inner) => Ok(Self { place, ..inner }),
+            Err(_) => Err(Error::request(&place, "not an object of names and values")),
+        }
+    }
+
+    /// The same with one more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.fields.insert(name.into(), value);
+        self
+    }
+
+    /// Whether the parameter is there, null or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// An error that names the parameters that nobody took.
+    pub fn finish(self, known: &[&str]) -> Result<()> {
+        let Some(name) = self.fields.keys().next() else { return Ok(()) };
+        let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
+        Err(Error::request(&format!("{}.{name}", self.place), format!("this task has no such parameter; it has {known}")))
+    }
+}

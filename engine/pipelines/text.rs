@@ -1,0 +1,292 @@
+//! What text tasks on an encoder share: batches by length, outputs without padding.
+
+use formers_models::Head;
+use ndarray::{Array2, ArrayViewD, Axis, Slice};
+
+use crate::{
+    Error, ErrorKind, Result,
+    config::ModelConfig,
+    model::{Model, Pretrained},
+    preprocess::text::{Batch, Encoding, Padding, Side, Tokenizer},
+    session::{Device, Dim, Outputs, Session, Value},
+};
+
+/// The inputs that text tasks can fill.
+const INPUTS: &[&str] = &["input_ids", "attention_mask", "token_type_ids", "position_ids", "prompt_length"];
+
+/// A padded batch takes at most this many tokens (one long input may take more): enough to keep the processor busy,
+/// small enough for its caches.
+const TOKEN_BUDGET: usize = 512;
+/// Nor more inputs than this.
+const MOST_ROWS: usize = 64;
+/// Nor as many as would give more numbers than this for each token (a large vocabulary).
+const MOST_NUMBERS: usize = 1 << 26;
+/// The most memory for the attention of one layer. More would exhaust the machine rather than fail.
+const ATTENTION_BYTES: u64 = 16 << 30;
+/// Less than this is not worth asking how much memory there is.
+const SMALL_ATTENTION: u64 = 256 << 20;
+
+/// A tokenizer and an encoder with a head.
+#[derive(Debug)]
+pub(crate) struct TextModel {
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) config: ModelConfig,
+    /// How many tokens at the start are a prompt, for models that leave it out.
+    pub(crate) prompt_length: usize,
+    model: Model,
+}
+
+/// An output to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Output<'a> {
+    /// One row for each input.
+    Row(&'a str),
+    /// One row for each token; those of padding are left out.
+    Tokens(&'a str),
+}
+
+impl<'a> Output<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Row(name) | Self::Tokens(name) => name,
+        }
+    }
+}
+
+impl TextModel {
+    pub(crate) fn load(pretrained: &Pretrained, head: Head) -> Result<Self> {
+        Self::with_tokenizer(pretrained, head, || pretrained.tokenizer())
+    }
+
+    /// The model comes first: where it does not suit the task, a missing tokenizer is no wonder.
+    pub(crate) fn with_tokenizer(pretrained: &Pretrained, head: Head, tokenizer: impl FnOnce() -> Result<Tokenizer>) -> Result<Self> {
+        let model = pretrained.model(head)?;
+        model.session("model")?.check_inputs(INPUTS).map_err(|e| e.at(pretrained.checkpoint.name()))?;
+        Ok(Self { tokenizer: tokenizer()?, config: pretrained.config.clone(), prompt_length: 0, model })
+    }
+
+    /// Whether the model gives this output.
+    pub(crate) fn has_output(&self, name: &str) -> bool {
+        self.model.session("model").is_ok_and(|s| s.output(name).is_some())
+    }
+
+    /// Whether the model gives this output with so many axes.
+    pub(crate) fn has_axes(&self, name: &str, axes: usize) -> bool {
+        self.model.session("model").ok().and_then(|s| s.output(name)).is_some_and(|port| port.shape.len() == axes)
+    }
+
+    /// Where the model runs.
+    pub(crate) fn device(&self) -> Result<&Device> {
+        self.model.session("model").map(Session::device)
+    }
+
+    /// The names of the model's outputs.
+    pub(crate) fn outputs(&self) -> Vec<&str> {
+        self.model.session("model").map(|s| s.outputs().iter().map(|p| p.name.as_str()).collect()).unwrap_or_default()
+    }
+
+    /// Runs every encoding, sorted by length and batched by tokens, and reads its outputs; results are in the order of
+    /// the encodings. A batch that fails is tried again one by one, so that an input fails alone.
+    pub(crate) fn run<T: Send>(
+        &self,
+        encodings: &[&Encoding],
+        outputs: &[Output],
+        read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
+    ) -> Vec<Result<T>> {
+        let mut results: Vec<Option<Result<T>>> = encodings.iter().map(|e| self.unfit(e.len()).map(Err)).collect();
+        for batch in batches(encodings, self.token_budget(outputs), formers_models::sees_padding(self.config.model_type())) {
+            let batch: Vec<usize> = batch.into_iter().filter(|&index| results[index].is_none()).collect();
+            for (index, result) in self.run_batch(encodings, &batch, outputs, &read) {
+                results[index] = Some(result);
+            }
+        }
+        let lost = || Err(Error::new(ErrorKind::Runtime, "an input was left out of every batch"));
+        results.into_iter().map(|result| result.unwrap_or_else(lost)).collect()
+    }
+
+    /// Runs several windows of each input. `read` is told the input and the window; an input fails where one of its windows does.
+    pub(crate) fn run_windows<T: Send>(
+        &self,
+        inputs: &[&[Encoding]],
+        outputs: &[Output],
+        read: impl Fn(usize, usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
+    ) -> Vec<Result<Vec<T>>> {
+        let windows = |(input, windows): (usize, &&[Encoding])| (0..windows.len()).map(move |window| (input, window)).collect::<Vec<_>>();
+        let places: Vec<(usize, usize)> = inputs.iter().enumerate().flat_map(windows).collect();
+        let encodings: Vec<&Encoding> = places.iter().map(|&(input, window)| &inputs[input][window]).collect();
+        let mut results = self.run(&encodings, outputs, |index, views| read(places[index].0, places[index].1, views)).into_iter();
+        let mut of_one = |windows: &&[Encoding]| results.by_ref().take(windows.len()).collect::<Vec<_>>();
+        inputs.iter().map(|windows| of_one(windows).into_iter().collect()).collect()
+    }
+
+    fn run_batch<T>(
+        &self,
+        encodings: &[&Encoding],
+        rows: &[usize],
+        outputs: &[Output],
+        read: &impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T>,
+    ) -> Vec<(usize, Result<T>)> {
+        let chosen: Vec<&Encoding> = rows.iter().map(|&i| encodings[i]).collect();
+        match self.forward(&chosen, outputs) {
+            Ok((found, length)) => rows
+                .iter()
+                .enumerate()
+                .map(|(row, &index)| (index, self.read_row(&found, outputs, row, length, encodings[index], |views| read(index, views))))
+                .collect(),
+            Err(_) if rows.len() > 1 => rows.iter().flat_map(|&index| self.run_batch(encodings, &[index], outputs, read)).collect(),
+            Err(error) => rows.iter().copied().zip([Err(self.explained(error, &chosen))]).collect(),
+        }
+    }
+
+    /// How many tokens a batch may have, so that outputs with a wide row for each token stay small.
+    fn token_budget(&self, outputs: &[Output]) -> usize {
+        let width = |output: &Output| match output {
+            Output::Row(_) => None,
+            Output::Tokens(name) => match self.model.session("model").ok()?.output(name)?.shape.last() {
+                Some(Dim::Fixed(width)) => Some(*width),
+                _ => None,
+            },
+        };
+        let widest = outputs.iter().filter_map(width).max().unwrap_or(1).max(1);
+        (MOST_NUMBERS / widest).min(TOKEN_BUDGET)
+    }
+
+    /// The error for no tokens at all, and for a text whose attention alone would need more memory than machines have.
+    fn unfit(&self, tokens: usize) -> Option<Error> {
+        if tokens == 0 {
+            return Some(Error::request("inputs", "a text without any tokens"));
+        }
+        let heads = self.config.integer("num_attention_heads").and_then(|n| u64::try_from(n).ok()).unwrap_or(12).max(1);
+        let tokens = tokens as u64;
+        let bytes = tokens.saturating_mul(tokens).saturating_mul(4).saturating_mul(heads);
+        (bytes > SMALL_ATTENTION && bytes > ATTENTION_BYTES.min(memory() / 2)).then(|| {
+            let most = match self.tokenizer.model_max_length() {
+                Some(most) if tokens > most as u64 => format!("the {most} that the model takes"),
+                _ => "memory has room for".to_owned(),
+            };
+            Error::request("inputs", format!("{tokens} tokens are more than {most}; shorten the text, or truncate it"))
+        })
+    }
+
+    fn forward(&self, encodings: &[&Encoding], outputs: &[Output]) -> Result<(Outputs, usize)> {
+        let batch = self.batch(encodings)?;
+        let length = batch.input_ids.ncols();
+        let session = self.model.session("model")?;
+        // As in Python, token types are nothing but zeros for a tokenizer that does not name them.
+        let typed = self.tokenizer.model_input_names().iter().any(|name| name == "token_type_ids");
+        let inputs = session.inputs().iter().map(|port| {
+            let array = match port.name.as_str() {
+                "prompt_length" => return (port.name.as_str(), Value::from(ndarray::arr1(&[self.prompt_length as i64]))),
+                "input_ids" => batch.input_ids.clone(),
+                "attention_mask" => batch.attention_mask.clone(),
+                "position_ids" => positions(&batch),
+                _ if !typed => Array2::zeros(batch.input_ids.raw_dim()),
+                _ => batch.token_type_ids.clone(),
+            };
+            (port.name.as_str(), Value::from(array))
+        });
+        let names: Vec<&str> = outputs.iter().map(|o| o.name()).collect();
+        Ok((session.run_with(inputs.collect::<Vec<_>>(), Some(&names), None)?, length))
+    }
+
+    /// Padded on the right, whatever the tokenizer says, so that each text keeps the positions that it has alone.
+    fn batch(&self, encodings: &[&Encoding]) -> Result<Batch> {
+        self.tokenizer.pad_batch(encodings, &Padding { side: Some(Side::Right), ..Padding::default() })
+    }
+
+    fn read_row<T>(
+        &self,
+        found: &Outputs,
+        outputs: &[Output],
+        row: usize,
+        length: usize,
+        encoding: &Encoding,
+        read: impl FnOnce(&[ArrayViewD<f32>]) -> Result<T>,
+    ) -> Result<T> {
+        let arrays = outputs.iter().map(|o| found.f32(o.name())).collect::<Result<Vec<_>>>()?;
+        let mut views = Vec::with_capacity(arrays.len());
+        for (array, output) in arrays.iter().zip(outputs) {
+            let bad = || Error::new(ErrorKind::Runtime, format!("output {:?} has shape {:?} for {row} rows", output.name(), array.shape()));
+            if array.ndim() < 2 || array.len_of(Axis(0)) <= row {
+                return Err(bad());
+            }
+            let mut view = array.index_axis(Axis(0), row);
+            if matches!(output, Output::Tokens(_)) {
+                if view.len_of(Axis(0)) != length {
+                    return Err(bad());
+                }
+                view.slice_axis_inplace(Axis(0), Slice::from(..encoding.len()));
+            }
+            views.push(view);
+        }
+        read(&views)
+    }
+
+    fn explained(&self, error: Error, encodings: &[&Encoding]) -> Error {
+        let longest = encodings.iter().map(|e| e.len()).max().unwrap_or(0);
+        match self.tokenizer.model_max_length() {
+            Some(most) if longest > most => Error::request(
+                "inputs",
+                format!("{longest} tokens are more than the {most} that the model takes; shorten the text, or truncate it ({error})"),
+            ),
+            _ => self.foreign_token(encodings).unwrap_or(error),
+        }
+    }
+
+    /// The error for a token that the model has no row for.
+    fn foreign_token(&self, encodings: &[&Encoding]) -> Option<Error> {
+        let (rows, id) = (self.config.integer("vocab_size")?, *encodings.iter().flat_map(|e| &e.ids).max()?);
+        let message =
+            || format!("the tokenizer gives token {id}, but the model has {rows} (config.json: vocab_size); they do not belong together");
+        (i64::from(id) >= rows).then(|| Error::new(ErrorKind::Checkpoint, message()))
+    }
+}
+
+/// How many bytes of memory are available, where the system says so.
+fn memory() -> u64 {
+    let about = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = about.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"));
+    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).map_or(u64::MAX, |n| n.saturating_mul(1024))
+}
+
+/// Positions for models that want them as an input: places among the tokens that are not padding.
+fn positions(batch: &Batch) -> Array2<i64> {
+    let mut positions = batch.attention_mask.clone();
+    for mut row in positions.rows_mut() {
+        let mut next = 0;
+        for place in &mut row {
+            (*place, next) = if *place == 1 { (next, next + 1) } else { (1, next) };
+        }
+    }
+    positions
+}
+
+/// Groups of inputs of about the same length, or of just the same, longest first.
+fn batches(encodings: &[&Encoding], budget: usize, same_length: bool) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..encodings.len()).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].len()));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut longest = 0;
+    for index in order {
+        let length = encodings[index].len();
+        let fits = |batch: &Vec<usize>| batch.len() < MOST_ROWS && (batch.len() + 1) * longest <= budget;
+        match batches.last_mut() {
+            Some(batch) if fits(batch) && (length == longest || !same_length) => batch.push(index),
+            _ => {
+                longest = length;
+                batches.push(vec![index]);
+            }
+        }
+    }
+    batches
+}
+
+/// Encodes each input that is fine; the others keep their errors.
+pub(crate) fn keep_errors<I, T>(inputs: Vec<Result<I>>, run: impl FnOnce(Vec<&I>) -> Vec<Result<T>>) -> Vec<Result<T>> {
+    let mut answers = {
+        let good: Vec<&I> = inputs.iter().filter_map(|i| i.as_ref().ok()).collect();
+        run(good).into_iter()
+    };
+    let lost = || Err(Error::new(ErrorKind::Runtime, "an input was not answered"));
+    inputs.into_iter().map(|input| input.and_then(|_| answers.next().unwrap_or_else(lost))).collect()
+}

@@ -1,0 +1,13 @@
+//! Logits become answers: pure functions.
+
+#[cfg(feature = "text")]
+pub mod answer;
+#[cfg(feature = "text")]
+pub mod entailment;
+#[cfg(feature = "text")]
+pub mod entities;
+#[cfg(feature = "text")]
+pub mod places;
+pub mod scores;
+#[cfg(feature = "text")]
+pub mod spans;

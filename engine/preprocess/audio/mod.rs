@@ -1,0 +1,44 @@
+//! Sound: files become mono samples at the rate a model wants, and samples become its inputs, driven by `preprocessor_config.json`.
+//!
+//! The reference reads sound files through ffmpeg and resamples arrays with torchaudio; both resamplers are computed here as they do.
+
+mod config;
+mod containers;
+mod decode;
+mod extractors;
+mod input;
+mod mono;
+mod resample;
+
+pub use config::{FeatureExtractor, FeatureExtractorConfig, PaddingSide};
+pub use decode::{MAX_SAMPLES, Waveform, decode_mono};
+pub use input::{Sound, read};
+pub use resample::{resample_array, resample_file};
+
+use ndarray::{Array2, ArrayD};
+
+use crate::Result;
+
+/// What a feature extractor makes of a batch of sounds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AudioFeatures {
+    /// The name of the graph's input: `input_values` for waves, `input_features` for spectrograms.
+    pub name: &'static str,
+    /// The sounds as the model reads them, `(batch, samples)` or `(batch, ...)`.
+    pub values: ArrayD<f32>,
+    /// 1 where there is sound and 0 where there is padding, `(batch, samples)`, if the model is to see it.
+    pub attention_mask: Option<Array2<i64>>,
+}
+
+/// Decodes a sound file and brings it to one channel at this rate, as the reference does with files. `name` says in errors which
+/// input it was.
+pub fn read_file(bytes: Vec<u8>, name: &str, sampling_rate: u32) -> Result<Vec<f32>> {
+    let sound = decode_mono(bytes, name)?;
+    let samples = resample_file(&sound.samples, sound.sampling_rate, sampling_rate).map_err(|e| e.at(name))?;
+    if samples.is_empty() {
+        let length = sound.samples.len();
+        return Err(crate::Error::new(crate::ErrorKind::Media, format!("{name}: the sound is too short ({length} samples)")));
+    }
+    Ok(samples)
+}

@@ -1,0 +1,10 @@
+//! Text, pictures and sound become the inputs of a graph: pure functions driven by configs.
+
+#[cfg(feature = "audio")]
+pub mod audio;
+#[cfg(feature = "image")]
+pub mod image;
+#[cfg(any(feature = "audio", feature = "image"))]
+pub mod media;
+#[cfg(feature = "text")]
+pub mod text;

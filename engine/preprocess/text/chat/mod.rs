@@ -1,0 +1,20 @@
+//! Chats become the text that a model was trained on: the checkpoint's own templates, rendered as Python renders them.
+
+mod budget;
+mod clock;
+mod continuation;
+mod environment;
+mod filters;
+mod json;
+mod messages;
+mod methods;
+mod operators;
+mod predicates;
+mod python;
+mod render;
+mod strings;
+mod templates;
+
+pub use clock::WallClock;
+pub use render::{ChatOptions, Continue, render};
+pub use templates::ChatTemplates;

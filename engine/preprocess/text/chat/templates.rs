@@ -1,0 +1,118 @@
+//! Which template a checkpoint brings: `chat_template.jinja`, `additional_chat_templates/`, or `tokenizer_config.json`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::render::{ChatOptions, render};
+use crate::preprocess::text::{Files, SpecialTokens};
+use crate::{Error, ErrorKind, Result};
+
+const FILE: &str = "chat_template.jinja";
+const FOLDER: &str = "additional_chat_templates";
+const CONFIG: &str = "tokenizer_config.json";
+
+/// The chat templates of a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatTemplates(Templates);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Templates {
+    #[default]
+    None,
+    One(String),
+    Named(BTreeMap<String, String>),
+}
+
+impl ChatTemplates {
+    /// Reads the templates of a checkpoint; files of their own come before `tokenizer_config.json`.
+    pub fn from_files(files: &dyn Files) -> Result<Self> {
+        let mut named = BTreeMap::new();
+        if let Some(template) = read(files, FILE)? {
+            named.insert("default".to_owned(), template);
+        }
+        for path in files.list(FOLDER)? {
+            let name = path.rsplit('/').next().and_then(|file| file.strip_suffix(".jinja"));
+            if let Some(name) = name
+                && let Some(template) = read(files, &path)?
+            {
+                named.insert(name.to_owned(), template);
+            }
+        }
+        if named.is_empty() {
+            return Self::from_config(files);
+        }
+        Ok(Self(match named.remove("default") {
+            Some(template) if named.is_empty() => Templates::One(template),
+            Some(template) => Templates::Named(named.into_iter().chain([("default".to_owned(), template)]).collect()),
+            None => Templates::Named(named),
+        }))
+    }
+
+    fn from_config(files: &dyn Files) -> Result<Self> {
+        let Some(bytes) = files.read(CONFIG)? else { return Ok(Self::default()) };
+        let mut config: Map<String, Value> =
+            serde_json::from_slice(&bytes).map_err(|error| Error::config(format!("{CONFIG}: {error}")).caused_by(error))?;
+        Self::from_value(config.remove("chat_template").unwrap_or_default())
+    }
+
+    /// The value of `chat_template` in `tokenizer_config.json`: one template, or a list of `{"name", "template"}`.
+    pub fn from_value(value: Value) -> Result<Self> {
+        let wrong = || Error::config(format!("{CONFIG}: chat_template must be a string or a list of {{\"name\", \"template\"}}"));
+        Ok(Self(match value {
+            Value::Null => Templates::None,
+            Value::String(template) => Templates::One(template),
+            Value::Array(list) => {
+                let pair = |entry: &Value| Some((entry.get("name")?.as_str()?.to_owned(), entry.get("template")?.as_str()?.to_owned()));
+                Templates::Named(list.iter().map(|entry| pair(entry).ok_or_else(wrong)).collect::<Result<_>>()?)
+            }
+            _ => return Err(wrong()),
+        }))
+    }
+
+    /// Whether the checkpoint brings any.
+    pub fn is_empty(&self) -> bool {
+        self.0 == Templates::None
+    }
+
+    /// The names of the templates, where there are several.
+    pub fn names(&self) -> Vec<&str> {
+        match &self.0 {
+            Templates::Named(named) => named.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The template for a request: `argument` is a template's name or a template itself; without it, `tool_use` serves
+    /// requests with tools and `default` the others.
+    pub fn choose<'a>(&'a self, argument: Option<&'a str>, with_tools: bool) -> Result<&'a str> {
+        match (&self.0, argument) {
+            (Templates::Named(named), Some(argument)) => Ok(named.get(argument).map_or(argument, String::as_str)),
+            (_, Some(argument)) => Ok(argument),
+            (Templates::One(template), None) => Ok(template),
+            (Templates::Named(named), None) => {
+                let for_tools = if with_tools { named.get("tool_use") } else { None };
+                for_tools.or_else(|| named.get("default")).map(String::as_str).ok_or_else(|| {
+                    let names = self.names().join(", ");
+                    Error::request("chat_template", format!("the model has several templates and no default: name one of {names}"))
+                })
+            }
+            (Templates::None, None) => Err(Error::new(
+                ErrorKind::Request,
+                "chat_template: this tokenizer has no chat template; give one, or give the prompt as a plain string",
+            )),
+        }
+    }
+
+    /// Renders a chat with the template that the request chooses; the tokenizer's named special tokens are variables of
+    /// the template.
+    pub fn apply(&self, special: &SpecialTokens, messages: &[Value], options: &ChatOptions) -> Result<String> {
+        let template = self.choose(options.chat_template.as_deref(), options.tools.is_some())?;
+        render(template, special, messages, options)
+    }
+}
+
+fn read(files: &dyn Files, name: &str) -> Result<Option<String>> {
+    let Some(bytes) = files.read(name)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| Error::config(format!("{name}: not UTF-8")).caused_by(error))
+}

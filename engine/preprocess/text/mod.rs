@@ -1,0 +1,29 @@
+//! Text: the tokenizers of a checkpoint, built from whichever of their files are there, as Python's `AutoTokenizer` builds them.
+
+mod backend;
+pub mod chat;
+mod class;
+mod classes;
+mod decode;
+mod encode;
+mod encoding;
+mod files;
+mod init;
+#[cfg(feature = "jieba")]
+mod jieba;
+mod load;
+mod pad;
+mod parts;
+mod python;
+mod sentencepiece;
+mod splitter;
+mod tiktoken;
+mod tokenizer;
+mod vocabulary;
+
+pub use encode::{EncodeOptions, PaddingStrategy, Text, Truncation};
+pub use encoding::Encoding;
+pub use files::{Files, Folder};
+pub use pad::{Batch, Padding};
+pub use python::{CtcOffset, CtcText};
+pub use tokenizer::{Side, SpecialTokens, Tokenizer};

@@ -1,0 +1,168 @@
+//! Opening a session: options become ONNX Runtime's, and a device is chosen.
+
+use std::path::Path;
+
+use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
+
+use super::providers::{PROVIDERS, Provider};
+use super::runtime::{self, Runtime};
+use super::{Device, Optimization, SessionOptions, Spinning, raw, threads};
+use crate::{Error, ErrorKind, Result};
+
+/// Where a graph comes from.
+pub(super) enum Source<'a> {
+    File(&'a Path),
+    Memory { model: &'a [u8], external_data_folder: Option<&'a Path> },
+}
+
+/// A session and the device it got.
+pub(super) struct Opened {
+    pub(super) session: ort::session::Session,
+    pub(super) device: Device,
+    /// Whether it may run on several threads at once.
+    pub(super) concurrent: bool,
+}
+
+pub(super) fn open(source: &Source<'_>, options: &SessionOptions) -> Result<Opened> {
+    if let Source::File(path) = source {
+        // ONNX Runtime would say the same with a status code in front.
+        std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{}: there is no such file", path.display())),
+            _ => Error::io(path, error),
+        })?;
+    }
+    let runtime = runtime::get()?;
+    let in_library = runtime.providers()?;
+    let Some(provider) = Provider::of(&options.device) else {
+        return automatic(runtime, source, options, &in_library);
+    };
+    open_on(runtime, source, options, options.device, provider, &in_library)
+}
+
+/// Tries what is compiled in and in the library; the processor comes last and takes everything.
+fn automatic(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, in_library: &[String]) -> Result<Opened> {
+    let usable =
+        |provider: &&Provider| provider.automatic && provider.register.is_some() && in_library.iter().any(|name| name == provider.name);
+    for provider in PROVIDERS.iter().filter(usable).filter(|provider| provider.device != Device::Cpu.name()) {
+        let device: Device = provider.device.parse()?;
+        match open_on(runtime, source, options, device, provider, in_library) {
+            Ok(opened) => {
+                tracing::info!(%device, "device auto: took {device}");
+                return Ok(opened);
+            }
+            Err(error) => tracing::warn!(%device, "device auto: {device} cannot be used, trying the next: {error}"),
+        }
+    }
+    let device = Device::Cpu;
+    tracing::info!(%device, "device auto: took {device}");
+    let provider = Provider::of(&device).ok_or_else(|| Error::new(ErrorKind::Device, "there is no processor"))?;
+    open_on(runtime, source, options, device, provider, in_library)
+}
+
+fn open_on(
+    runtime: &Runtime,
+    source: &Source<'_>,
+    options: &SessionOptions,
+    device: Device,
+    provider: &Provider,
+    in_library: &[String],
+) -> Result<Opened> {
+    let builder = configure(runtime, source, options, device).map_err(raw::runtime_error)?;
+    let builder = limit_memory(runtime, builder, options, device)?;
+    let mut builder = provider.add(builder, &device, options, in_library)?;
+    let session = match source {
+        Source::File(path) => builder.commit_from_file(path),
+        Source::Memory { model, .. } => builder.commit_from_memory(model),
+    };
+    let session = session.map_err(|error| open_error(error, source, device))?;
+    Ok(Opened { session, device, concurrent: provider.concurrent })
+}
+
+fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, device: Device) -> ort::Result<SessionBuilder> {
+    let mut builder = ort::session::Session::builder(&runtime.environment)?
+        // Devices are chosen here: without this, ONNX Runtime may add some by itself.
+        .with_auto_device(AutoDevicePolicy::PreferCPU)?
+        .with_no_environment_execution_providers()?
+        .with_optimization_level(match options.optimization {
+            Optimization::Disable => GraphOptimizationLevel::Disable,
+            Optimization::Basic => GraphOptimizationLevel::Level1,
+            Optimization::Extended => GraphOptimizationLevel::Level2,
+            Optimization::All => GraphOptimizationLevel::All,
+        })?
+        .with_independent_thread_pool()?
+        // XNNPACK has threads of its own, and two pools would fight for the cores.
+        .with_intra_threads(if device == Device::Xnnpack { 1 } else { threads::wanted(options) })?
+        .with_intra_op_spinning(options.spinning != Spinning::Never)?
+        .with_prepacking(options.prepacking)?;
+    if options.spinning == Spinning::Briefly {
+        // Longer than the gaps between operators, shorter than what the system needs to give the core to another thread.
+        // Older libraries do not know the first entry, and ignore it.
+        builder = builder.with_config_entry("session.intra_op.spin_duration_us", "10")?;
+        builder = builder.with_config_entry("session.force_spinning_stop", "1")?;
+    }
+    if let Some(path) = &options.profile {
+        builder = builder.with_profiling(path)?;
+    }
+    if let Source::Memory { external_data_folder: Some(folder), .. } = source {
+        let folder = folder.to_str().filter(|folder| !folder.contains('\0'));
+        let folder = folder.ok_or_else(|| ort::Error::new("the folder of the weights has a name that is not UTF-8"))?;
+        builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", plain(folder))?;
+    }
+    for (key, value) in &options.config {
+        if key.contains('\0') || value.contains('\0') {
+            return Err(ort::Error::new(format!("session configuration entry {key:?}: it holds a zero byte")));
+        }
+        builder = builder.with_config_entry(key, value)?;
+    }
+    Ok(builder)
+}
+
+/// A folder without the prefix of Windows' canonical paths, behind which the forward slashes of ONNX are no separators.
+fn plain(folder: &str) -> &str {
+    folder.strip_prefix(r"\\?\").filter(|rest| rest.as_bytes().get(1) == Some(&b':')).unwrap_or(folder)
+}
+
+/// On the processor the limit is that of an arena which sessions share; elsewhere the providers take it.
+fn limit_memory(runtime: &Runtime, builder: SessionBuilder, options: &SessionOptions, device: Device) -> Result<SessionBuilder> {
+    match options.memory_limit {
+        Some(bytes) if device == Device::Cpu => {
+            runtime.limit_cpu_memory(bytes)?;
+            builder.with_env_allocators().map_err(|error| raw::runtime_error(error.into()))
+        }
+        _ => Ok(builder),
+    }
+}
+
+fn open_error(error: ort::Error, source: &Source<'_>, device: Device) -> Error {
+    use ort::ErrorCode as Code;
+    let text = raw::message(&error);
+    let kind = match error.code() {
+        Code::NoSuchFile => ErrorKind::NotFound,
+        Code::InvalidProtobuf | Code::InvalidGraph | Code::NoModel => ErrorKind::Checkpoint,
+        Code::ExecutionProviderFailure => ErrorKind::Device,
+        Code::NotImplemented => ErrorKind::Unsupported,
+        _ if device != Device::Cpu => ErrorKind::Device,
+        _ if text.contains("alloc") => ErrorKind::Runtime,
+        // Nothing else than the model is new to the processor.
+        _ => ErrorKind::Checkpoint,
+    };
+    let place = match source {
+        Source::File(path) => path.display().to_string(),
+        Source::Memory { .. } => "the converted graph".to_owned(),
+    };
+    Error::new(kind, format!("{place}: ONNX Runtime cannot open it on {device}: {text}")).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn only_drives_lose_the_prefix() {
+        for (folder, expected) in
+            [(r"\\?\C:\models\x", r"C:\models\x"), (r"\\?\UNC\server\x", r"\\?\UNC\server\x"), ("/models/x", "/models/x"), ("", "")]
+        {
+            assert_eq!(plain(folder), expected);
+        }
+    }
+}

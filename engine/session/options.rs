@@ -1,0 +1,83 @@
+//! How a session is opened.
+
+use std::path::PathBuf;
+
+use super::Device;
+
+/// How a session is opened. The default runs on the processor with one thread for each physical core.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Where to run. A device named outright is used or opening fails; [`Device::Auto`] falls back.
+    pub device: Device,
+    /// Threads within an operator; `None` or 0 for one on each physical core that this process may use.
+    pub threads: Option<usize>,
+    /// What waiting threads do.
+    pub spinning: Spinning,
+    /// The most bytes ONNX Runtime may allocate on the device. On the processor one limit holds for the whole process.
+    pub memory_limit: Option<u64>,
+    /// Whether ONNX Runtime keeps memory between runs instead of giving it back to the system: faster, and larger.
+    pub arena: bool,
+    /// How far the graph is rewritten when it is loaded.
+    pub optimization: Optimization,
+    /// Whether constant weights are laid out anew for the processor when loading: faster runs, and a second copy of them.
+    pub prepacking: bool,
+    /// Where providers that compile models (CoreML, OpenVINO, TensorRT) keep what they compiled.
+    pub cache_folder: Option<PathBuf>,
+    /// Where a profile is written: the path before its time stamp and `.json`. It is complete when the session is dropped.
+    pub profile: Option<PathBuf>,
+    /// Further session configuration entries, as ONNX Runtime names them.
+    pub config: Vec<(String, String)>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            device: Device::default(),
+            threads: None,
+            spinning: Spinning::default(),
+            memory_limit: None,
+            arena: true,
+            optimization: Optimization::default(),
+            prepacking: true,
+            cache_folder: None,
+            profile: None,
+            config: Vec::new(),
+        }
+    }
+}
+
+impl SessionOptions {
+    /// The default, on another device.
+    pub fn on(device: Device) -> Self {
+        Self { device, ..Self::default() }
+    }
+}
+
+/// What threads do while they wait for work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Spinning {
+    /// They sleep at once: least power, and slowest, by a third for short inputs.
+    Never,
+    /// They wait busily for some microseconds, as operators of one run follow each other, then sleep. As fast as
+    /// [`Spinning::Always`] on an idle machine, and twice as fast on a busy one.
+    #[default]
+    Briefly,
+    /// They wait busily for long, between runs as well: ONNX Runtime's own default, for machines that do nothing else.
+    Always,
+}
+
+/// How far ONNX Runtime rewrites a graph when it loads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Optimization {
+    /// Not at all.
+    Disable,
+    /// Constants are folded and redundant operators removed.
+    Basic,
+    /// Operators are fused as well.
+    Extended,
+    /// Data layouts change as well.
+    #[default]
+    All,
+}

@@ -1,0 +1,227 @@
+//! Chats are rendered as the reference renders them, byte for byte. The goldens come from `scripts/goldens/chat_templates.py`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use formers::preprocess::text::chat::{ChatOptions, ChatTemplates, Continue, WallClock, render};
+use formers::preprocess::text::{Files, Folder, Tokenizer};
+use formers::{ErrorKind, Result};
+use serde_json::{Value, json};
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/chat")
+}
+
+fn answers() -> Value {
+    serde_json::from_slice(&std::fs::read(goldens().join("answers.json")).unwrap()).unwrap()
+}
+
+/// A checkpoint of texts in memory, with the tokenizer that the goldens' program makes.
+struct Memory(BTreeMap<String, String>);
+
+impl Memory {
+    fn new(files: &Value) -> Self {
+        let vocabulary = json!({"<unk>": 0, "<s>": 1, "</s>": 2});
+        let tokenizer = json!({"version": "1.0", "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"}});
+        let mut config = json!({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "tokenizer_class": "TokenizersBackend"});
+        let mut texts = BTreeMap::from([("tokenizer.json".to_owned(), tokenizer.to_string())]);
+        for (name, file) in files.as_object().unwrap() {
+            match file {
+                Value::Object(fields) => config.as_object_mut().unwrap().extend(fields.clone()),
+                text => {
+                    texts.insert(name.clone(), text.as_str().unwrap().to_owned());
+                }
+            }
+        }
+        texts.insert("tokenizer_config.json".to_owned(), config.to_string());
+        Self(texts)
+    }
+
+    fn tokenizer(&self) -> Tokenizer {
+        Tokenizer::from_files(self, &Value::Null).unwrap()
+    }
+}
+
+impl Files for Memory {
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.get(name).map(|text| text.clone().into_bytes()))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        Ok(self.0.keys().filter(|name| name.starts_with(&format!("{folder}/"))).cloned().collect())
+    }
+}
+
+fn plain() -> Tokenizer {
+    Memory::new(&json!({})).tokenizer()
+}
+
+/// The keyword arguments of `apply_chat_template`.
+fn options(arguments: &Value) -> ChatOptions {
+    let mut options = ChatOptions { now: WallClock::at((2025, 3, 7), (14, 5, 9)), ..ChatOptions::default() };
+    let list = |value: &Value| value.as_array().cloned();
+    for (name, value) in arguments.as_object().unwrap() {
+        match name.as_str() {
+            "chat_template" => options.chat_template = value.as_str().map(str::to_owned),
+            "tools" => options.tools = list(value),
+            "documents" => options.documents = list(value),
+            "add_generation_prompt" => options.add_generation_prompt = value.as_bool().unwrap(),
+            "continue_final_message" => {
+                options.continue_final_message = Some(value.as_str().map_or(Continue::Content, |field| Continue::Field(field.to_owned())));
+            }
+            _ => {
+                options.kwargs.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    options
+}
+
+/// What differs from the golden, if anything does.
+fn difference(name: &str, rendered: Result<String>, golden: &Value) -> Option<String> {
+    match (rendered, golden["text"].as_str(), golden["error"].as_str()) {
+        (Ok(text), Some(wanted), _) if text == wanted => None,
+        (Ok(text), Some(wanted), _) => Some(format!("{name}\n  wanted {wanted:?}\n  got    {text:?}")),
+        (Ok(text), None, error) => Some(format!("{name}\n  wanted error {error:?}\n  got    {text:?}")),
+        (Err(error), Some(wanted), _) => Some(format!("{name}\n  wanted {wanted:?}\n  got    error {error}")),
+        (Err(error), None, Some(wanted)) => {
+            let raised = wanted.strip_prefix("TemplateError: ");
+            let same = raised.is_none_or(|raised| error.to_string().ends_with(raised));
+            (!same).then(|| format!("{name}\n  wanted {wanted}\n  got    {error}"))
+        }
+        (Err(_), None, None) => Some(format!("{name}: the golden has no answer")),
+    }
+}
+
+fn report(differences: Vec<String>) {
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+#[test]
+fn conversations_render_as_the_reference_renders_them() {
+    let (answers, tokenizer) = (answers(), plain());
+    let mut differences = Vec::new();
+    for conversation in answers["conversations"].as_array().unwrap() {
+        let messages = conversation["messages"].as_array().unwrap();
+        let options = options(&conversation["options"]);
+        for (template, golden) in conversation["results"].as_object().unwrap() {
+            let source = std::fs::read_to_string(goldens().join(format!("templates/{template}.jinja"))).unwrap();
+            let rendered = render(&source, tokenizer.special_tokens(), messages, &options);
+            differences.extend(difference(&format!("{template}, {}", conversation["name"]), rendered, golden));
+        }
+    }
+    report(differences);
+}
+
+#[test]
+fn expressions_evaluate_as_the_reference_evaluates_them() {
+    let (answers, tokenizer) = (answers(), plain());
+    let options = options(&answers["variables"]);
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let expressions = answers["expressions"].as_array().unwrap();
+    let check = |golden: &Value| {
+        let template = golden["template"].as_str().unwrap();
+        difference(template, render(template, tokenizer.special_tokens(), &messages, &options), golden)
+    };
+    report(expressions.iter().filter_map(check).collect());
+}
+
+#[test]
+fn templates_are_chosen_as_the_reference_chooses_them() {
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let mut differences = Vec::new();
+    for golden in answers()["choices"].as_array().unwrap() {
+        let files = Memory::new(&golden["files"]);
+        let templates = ChatTemplates::from_files(&files).unwrap();
+        let rendered = templates.apply(files.tokenizer().special_tokens(), &messages, &options(&golden["options"]));
+        differences.extend(difference(&format!("{} {}", golden["files"], golden["options"]), rendered, golden));
+    }
+    report(differences);
+}
+
+/// The error of a template.
+fn failure(template: &str) -> formers::Error {
+    let messages = [json!({"role": "user", "content": "hi"})];
+    render(template, plain().special_tokens(), &messages, &ChatOptions::default()).unwrap_err()
+}
+
+#[test]
+fn templates_that_do_not_end_or_fill_memory_are_stopped() {
+    let started = std::time::Instant::now();
+    for template in [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x.replace('a', 'aa') %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+        "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x]|join %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = {'a': ns.x} %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = ns.x|batch(1)|list %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = namespace(x=dict(a=ns.x)) %}{% endfor %}",
+        "{{ 'a' * 99999999999 }}",
+        "{{ [1] * 99999999999 }}",
+        "{{ 'a'.center(99999999999) }}",
+        "{{ 'a\\nb'|indent(99999999999) }}",
+        "{{ [1]|tojson(indent=99999999999) }}",
+        "{{ '%99999999999d' % 1 }}",
+        "{{ '{:99999999999}'.format(1) }}",
+    ] {
+        let error = failure(template);
+        assert_eq!(error.kind(), ErrorKind::Request, "{template}: {error}");
+        assert!(error.to_string().contains("chat template"), "{template}: {error}");
+    }
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn deep_values_are_compared_and_printed() {
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let deep = "{% set ns = namespace(x=[], y=[]) %}{% for i in range(9000) %}{% set ns.x = [ns.x] %}{% set ns.y = [ns.y] %}{% endfor %}";
+    let template = format!("{deep}{{{{ ns.x == ns.y }}}}{{{{ (ns.x|string)|length > 400 }}}}");
+    assert_eq!(render(&template, plain().special_tokens(), &messages, &ChatOptions::default()).unwrap(), "TrueTrue");
+}
+
+#[test]
+fn errors_name_the_place() {
+    let error = failure("line one\n{% if messages %}\n{{ messages[ }}");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().starts_with("chat template, line 3:"), "{error}");
+    let error = failure("line one\n\n{{ messages[0].nothing.more }}");
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().starts_with("chat template, line 3:"), "{error}");
+    let error = failure("{{ raise_exception('No such role') }}");
+    assert_eq!(error.to_string(), "messages: the chat template raises: No such role");
+}
+
+#[test]
+fn requests_that_no_template_can_render_are_errors() {
+    let tokenizer = plain();
+    let render = |messages: Value, arguments: Value| {
+        render("{{ messages }}", tokenizer.special_tokens(), messages.as_array().unwrap(), &options(&arguments)).unwrap_err().to_string()
+    };
+    let user = json!([{"role": "user", "content": "hi"}]);
+    assert!(render(json!([]), json!({})).starts_with("messages: "));
+    assert!(render(json!(["hi"]), json!({})).starts_with("messages[0]: "));
+    assert!(render(user.clone(), json!({"tools": [{}, 1]})).starts_with("tools[1]: "));
+    assert!(render(user.clone(), json!({"documents": ["text"]})).starts_with("documents[0]: "));
+    assert!(render(user, json!({"continue_final_message": "thinking"})).starts_with("continue_final_message: "));
+}
+
+#[test]
+fn templates_of_a_folder_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    std::fs::write(folder.path().join("chat_template.jinja"), "d").unwrap();
+    std::fs::write(folder.path().join("additional_chat_templates/tool_use.jinja"), "t").unwrap();
+    let templates = ChatTemplates::from_files(&Folder::new(folder.path())).unwrap();
+    assert_eq!(templates.names(), ["default", "tool_use"]);
+    assert_eq!((templates.choose(None, true).unwrap(), templates.choose(None, false).unwrap()), ("t", "d"));
+    assert!(ChatTemplates::from_value(json!({"a": 1})).is_err());
+    let none = ChatTemplates::from_files(&Memory(BTreeMap::new())).unwrap();
+    assert!(none.is_empty() && none.choose(None, false).is_err());
+}

@@ -1,0 +1,413 @@
+//! The program as people and scripts use it: exact answers on standard output, one `error:` line for everything that is wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/goldens.rs"]
+mod goldens;
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use formers::pipelines::TASKS;
+use goldens::{media, same};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const CLASSIFIER: &str = "bert/sequence_classification";
+
+/// The program, without the network and with caches of its own.
+struct Program {
+    folder: TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_formers"));
+        command.args(arguments).env_remove("RUST_LOG").env("HF_HUB_OFFLINE", "1");
+        command.env("HF_HUB_CACHE", self.folder.path().join("hub")).env("FORMERS_CACHE", self.folder.path().join("converted"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str], stdin: &[u8]) -> Output {
+        output(self.command(arguments), stdin)
+    }
+
+    /// The one JSON document that the program prints.
+    fn json(&self, arguments: &[&str], stdin: &[u8]) -> Value {
+        let output = self.run(arguments, stdin);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", text(&output.stdout)))
+    }
+
+    /// That the program fails as it should, with a message that holds these parts.
+    fn fails(&self, arguments: &[&str], stdin: &[u8], parts: &[&str]) {
+        fails(self.command(arguments), stdin, parts);
+    }
+}
+
+fn output(mut command: Command, stdin: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A program that fails early does not read what it is sent.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    child.wait_with_output().unwrap()
+}
+
+fn fails(command: Command, stdin: &[u8], parts: &[&str]) {
+    let name = format!("{command:?}");
+    let output = output(command, stdin);
+    let error = text(&output.stderr);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{name}: {:?}: {error}", output.status);
+    assert!(output.stdout.is_empty(), "{name}: {}", text(&output.stdout));
+    let lines: Vec<&str> = error.lines().filter(|line| !line.starts_with("warning: ")).collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("error: "), "{name}: {error}");
+    for part in parts {
+        assert!(error.contains(part), "{name}: {part:?} is not in: {error}");
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+}
+
+/// A copy of a golden checkpoint, to be damaged.
+fn copy(name: &str, to: &Path) -> String {
+    let folder = to.join(name.replace('/', "-"));
+    fs::create_dir_all(&folder).unwrap();
+    for entry in fs::read_dir(golden(name)).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+fn edit_config(folder: &str, edit: impl FnOnce(&mut Value)) {
+    let path = Path::new(folder).join("config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    edit(&mut config);
+    fs::write(path, config.to_string()).unwrap();
+}
+
+/// Folders with goldens, sorted.
+fn golden_folders() -> Vec<PathBuf> {
+    let below = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let mut folders: Vec<PathBuf> =
+        below(golden("")).flat_map(below).filter(|path| path.join("golden.json").exists() && path.join("config.json").exists()).collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn requests_are_answered_as_python_answers_them() {
+    let program = Program::new();
+    let file = program.folder.path().join("request.json");
+    let folders = golden_folders();
+    for task in TASKS {
+        let mut answered = 0;
+        for folder in &folders {
+            let golden: Value = serde_json::from_slice(&fs::read(folder.join("golden.json")).unwrap()).unwrap();
+            let cases = golden["cases"].as_array().unwrap();
+            for case in cases.iter().filter(|case| case["task"] == task.id && case.get("error").is_none()).take(3 - answered) {
+                let request = json!({ "inputs": media(folder, &case["inputs"]), "parameters": case["parameters"] }).to_string();
+                let model = folder.to_str().unwrap();
+                let from_stdin = program.json(&["run", task.id, "--model", model, "--request", "-"], request.as_bytes());
+                same(&case["answer"], &from_stdin, &format!("{}: {request}", task.id)).unwrap();
+                fs::write(&file, &request).unwrap();
+                let from_file = program.json(&["run", task.id, "-m", model, "-r", file.to_str().unwrap()], b"");
+                assert_eq!(from_file, from_stdin);
+                answered += 1;
+            }
+        }
+        assert!(answered > 0, "no golden for {}", task.id);
+    }
+}
+
+#[test]
+fn arguments_stand_for_requests() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let run = |arguments: &[&str], stdin: &str| {
+        program.json(&[&["run", "text-classification", "--model", &model], arguments].concat(), stdin.as_bytes())
+    };
+    let request = |request: Value| run(&["--request", "-"], &request.to_string());
+
+    assert_eq!(run(&["good film"], ""), request(json!({ "inputs": "good film" })));
+    assert_eq!(run(&["good", "bad", "--json"], ""), request(json!({ "inputs": ["good", "bad"] })));
+    assert_eq!(run(&["-"], "good\nbad\n"), request(json!({ "inputs": ["good", "bad"] })));
+    assert_eq!(
+        run(&["good", "--param", "top_k=null", "-p", "function_to_apply=sigmoid"], ""),
+        request(json!({ "inputs": "good", "parameters": { "top_k": null, "function_to_apply": "sigmoid" } }))
+    );
+    assert_eq!(run(&["a", "-p", "text_pair=b"], ""), request(json!({ "inputs": { "text": "a", "text_pair": "b" } })));
+}
+
+#[test]
+fn wrong_requests() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let request = |bytes: &[u8], parts: &[&str]| {
+        program.fails(&["run", "text-classification", "--model", &model, "--request", "-"], bytes, parts);
+    };
+    request(b"{\"input\": \"a\"}", &["input: a request has no such field", "inputs and parameters"]);
+    request(b"{\"inputs\": \"a\", \"parameters\": {}, \"options\": {}}", &["options: "]);
+    request(b"{}", &["inputs: missing"]);
+    request(b"{\"inputs\": \"a\", \"parameters\": [1]}", &["parameters: expected an object"]);
+    request(b"{\"inputs\": \"\xff\"}", &["byte 12 is not UTF-8"]);
+    request(b"{\"inputs\": ", &["not valid JSON", "line 1"]);
+    request(b"", &["standard input", "empty"]);
+    request(b"\"a\"", &["expected an object", "a string"]);
+    request(b"{\"inputs\": 7}", &["inputs: expected a string", "a number"]);
+    request(b"{\"inputs\": [\"a\", null]}", &["input 1", "null"]);
+    request(b"{\"inputs\": \"a\", \"parameters\": {\"top_kk\": 1}}", &["parameters.top_kk", "top_k, function_to_apply"]);
+    request(b"{\"inputs\": \"a\", \"parameters\": {\"top_k\": \"x\"}}", &["parameters.top_k", "\"x\""]);
+    request("[".repeat(100_000).as_bytes(), &["not valid JSON"]);
+
+    let run = |arguments: &[&str], stdin: &[u8], parts: &[&str]| program.fails(arguments, stdin, parts);
+    run(&["run", "text-classificatoin", "a"], b"", &["\"text-classificatoin\"", "text-classification", "fill-mask"]);
+    run(&["run", "text-classification", "--model", &model], b"", &["no INPUT"]);
+    run(&["run", "text-classification", "--model", &model, "-"], b"a\xff", &["standard input: byte 1 is not UTF-8"]);
+    run(&["run", "text-classification", "a", "--request", "-"], b"", &["cannot be used with"]);
+    run(&["run", "text-classification", "-m", &model, "--request", "/no/such/file"], b"", &["/no/such/file"]);
+    run(&["run", "text-classification", "-m", &model, "a", "--save", "a.png"], b"", &["--save a.png", "no picture"]);
+    run(&["run", "image-classification", "-m", golden("vit/image_classification").to_str().unwrap(), "no.png"], b"", &["no.png"]);
+    run(&["rum"], b"", &["'rum'", "run"]);
+    run(&["run", "text-classification", "a", "--device", "gpu"], b"", &["gpu", "cuda[:N]"]);
+    run(&["run", "text-classification", "a", "--dtype", "fp31"], b"", &["fp31", "fp32"]);
+}
+
+#[test]
+fn wrong_models() {
+    let program = Program::new();
+    let there = program.folder.path();
+    let run = |model: &str, parts: &[&str]| program.fails(&["run", "text-classification", "--model", model, "a"], b"", parts);
+
+    run("/no/such/folder", &["/no/such/folder", "neither an existing folder nor a model on the Hub"]);
+    run("ada/none", &["ada/none", "not in the cache", "HF_HUB_OFFLINE"]);
+    let empty = there.join("empty");
+    fs::create_dir(&empty).unwrap();
+    run(empty.to_str().unwrap(), &["empty", "no config.json"]);
+
+    let config = copy(CLASSIFIER, &there.join("config"));
+    fs::write(Path::new(&config).join("config.json"), "{\"model_type\": \n").unwrap();
+    run(&config, &["config.json", "line 2"]);
+
+    let absurd = copy(CLASSIFIER, &there.join("absurd"));
+    for (field, value) in
+        [("num_hidden_layers", json!(1_000_000_000)), ("num_attention_heads", json!(1_u64 << 60)), ("hidden_size", json!(-5))]
+    {
+        let folder = copy(CLASSIFIER, &there.join(field));
+        edit_config(&folder, |config| config[field] = value);
+        run(&folder, &[&folder]);
+    }
+
+    edit_config(&absurd, |config| config["model_type"] = json!("bertt"));
+    run(&absurd, &["\"bertt\"", "near: bert", "onnx"]);
+
+    let weights = fs::read(golden(CLASSIFIER).join("model.safetensors")).unwrap();
+    let mut lying = weights.clone();
+    lying[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    for (name, bytes) in [("empty", &[][..]), ("header", &weights[..20]), ("half", &weights[..weights.len() / 2]), ("lying", &lying)] {
+        let folder = copy(CLASSIFIER, &there.join(name));
+        fs::write(Path::new(&folder).join("model.safetensors"), bytes).unwrap();
+        run(&folder, &["model.safetensors"]);
+    }
+
+    let bare = copy(CLASSIFIER, &there.join("bare"));
+    for file in ["vocab.txt", "tokenizer.json"] {
+        let _ = fs::remove_file(Path::new(&bare).join(file));
+    }
+    run(&bare, &[&bare, "tokenizer"]);
+    let weightless = copy(CLASSIFIER, &there.join("weightless"));
+    fs::remove_file(Path::new(&weightless).join("model.safetensors")).unwrap();
+    run(&weightless, &[&weightless, "neither weights"]);
+}
+
+#[test]
+fn texts_of_any_length() {
+    let program = Program::new();
+    let model = golden("bert/sentence_mean").to_str().unwrap().to_owned();
+    let long = "words and words ".repeat(1 << 16);
+    let embed = |text: &str| {
+        let request = json!({ "inputs": text, "parameters": { "pooling": "model" } }).to_string();
+        program.json(&["run", "feature-extraction", "--model", &model, "--request", "-"], request.as_bytes())
+    };
+    assert_eq!(embed(&long).as_array().unwrap().len(), embed("").as_array().unwrap().len());
+    // Python does not truncate here, and neither does this.
+    let request = json!({ "inputs": long }).to_string();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    program.fails(&["run", "text-classification", "--model", &model, "--request", "-"], request.as_bytes(), &["inputs: ", "tokens"]);
+}
+
+#[test]
+fn what_the_machine_lacks() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let run = ["run", "text-classification", "--model", &model, "a"];
+
+    let mut command = program.command(&run);
+    command.env("ORT_DYLIB_PATH", "/no/libonnxruntime.so");
+    fails(command, b"", &["/no/libonnxruntime.so", "ORT_DYLIB_PATH", "scripts/setup"]);
+
+    let not_a_library = program.folder.path().join("libonnxruntime.so");
+    fs::write(&not_a_library, "no library").unwrap();
+    let mut command = program.command(&run);
+    command.env("ORT_DYLIB_PATH", &not_a_library);
+    fails(command, b"", &["libonnxruntime.so"]);
+
+    if !cfg!(feature = "cuda") {
+        program.fails(&[&run[..], &["--device", "cuda:1"]].concat(), b"", &["cuda:1", "Cargo feature `cuda`"]);
+    }
+    let auto = program.run(&[&run[..], &["--device", "auto"]].concat(), b"");
+    assert!(auto.status.success() && text(&auto.stderr).contains("device auto: took "), "{}", text(&auto.stderr));
+
+    // Folders that are files can neither be read nor written to, whoever asks.
+    let file = program.folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    program.fails(&["cache", "list", "--cache-dir", file], b"", &[file]);
+    program.fails(&["run", "text-classification", "--model", "ada/none", "--cache-dir", file, "a"], b"", &["ada/none", file]);
+    let mut command = program.command(&[&run[..], &["--dtype", "int8"]].concat());
+    command.env("FORMERS_CACHE", file);
+    fails(command, b"", &[file, "FORMERS_CACHE"]);
+    let mut command = program.command(&["doctor", "--offline"]);
+    command.env("FORMERS_CACHE", file);
+    let output = output(command, b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("problem: converted models"), "{}", text(&output.stdout));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_that_is_full_or_closed() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let mut command = program.command(&["run", "text-classification", "--model", &model, "a"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: standard output: No space left"), "{}", text(&output.stderr));
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = program.command(&["tasks"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn tasks_and_their_parameters() {
+    let program = Program::new();
+    let tasks = program.json(&["tasks", "--json"], b"");
+    let ids: Vec<&str> = tasks.as_array().unwrap().iter().map(|task| task["task"].as_str().unwrap()).collect();
+    assert_eq!(ids, TASKS.iter().map(|task| task.id).collect::<Vec<_>>());
+    assert_eq!(program.json(&["tasks", "ner", "--json"], b"")["task"], "token-classification");
+    assert!(text(&program.run(&["tasks", "ner"], b"").stdout).contains("aggregation_strategy"));
+}
+
+#[test]
+fn what_a_model_is() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let info = program.json(&["info", &model, "--json"], b"");
+    assert_eq!((&info["model_type"], &info["known"]), (&json!("bert"), &json!(true)));
+    let tasks: Vec<&str> = info["tasks"].as_array().unwrap().iter().map(|task| task.as_str().unwrap()).collect();
+    assert!(tasks.contains(&"text-classification") && tasks.contains(&"feature-extraction"), "{tasks:?}");
+    assert!(!tasks.contains(&"fill-mask") && !tasks.contains(&"image-classification"), "{tasks:?}");
+    let sum: u64 = info["dtypes"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert!(sum > 0 && info["parameters"] == sum);
+    let inputs: Vec<&str> = info["graphs"]["model"]["inputs"].as_array().unwrap().iter().map(|i| i["name"].as_str().unwrap()).collect();
+    assert_eq!(inputs, ["input_ids", "attention_mask", "token_type_ids"]);
+    let weights = info["files"].as_array().unwrap().iter().find(|file| file["name"] == "model.safetensors").unwrap();
+    assert_eq!(weights["size"], fs::metadata(golden(CLASSIFIER).join("model.safetensors")).unwrap().len());
+
+    let vit = program.json(&["info", golden("vit/image_classification").to_str().unwrap(), "--json"], b"");
+    assert_eq!(vit["tasks"], json!(["image-classification"]));
+}
+
+#[test]
+fn converted_folders_answer_alike() {
+    let program = Program::new();
+    let (model, out) = (golden(CLASSIFIER), program.folder.path().join("out"));
+    let (model, out) = (model.to_str().unwrap(), out.to_str().unwrap());
+    let converted = program.json(&["convert", model, out, "--json"], b"");
+    assert!(converted["files"].as_array().unwrap().contains(&json!(format!("{out}/onnx/model.onnx"))), "{converted}");
+    let answer = |folder: &str| program.json(&["run", "text-classification", "good film", "-m", folder, "-p", "top_k=5"], b"");
+    same(&answer(model), &answer(out), "answer").unwrap();
+    program.fails(&["convert", model, &format!("{model}/config.json")], b"", &["config.json"]);
+}
+
+#[test]
+fn how_fast_a_model_is() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let bench = program.json(&["bench", &model, "--batch", "2", "--seq", "8", "--runs", "3", "--json"], b"");
+    assert_eq!((&bench["device"], &bench["dtype"], &bench["runs"]), (&json!("cpu"), &json!("fp32"), &json!(3)));
+    let number = |field: &str| bench[field].as_f64().unwrap();
+    assert!(number("load_ms") > 0.0 && number("min_ms") > 0.0 && number("min_ms") <= number("median_ms"), "{bench}");
+    if cfg!(target_os = "linux") {
+        assert!(number("peak_memory_bytes") > 1e6, "{bench}");
+    }
+    program.fails(&["bench", &model, "--runs", "0"], b"", &["--runs"]);
+
+    let file = program.folder.path().join("sentences.txt");
+    fs::write(&file, "one\n\ntwo words\n").unwrap();
+    let model = golden("bert/sentence_mean").to_str().unwrap().to_owned();
+    let bench = program.json(&["bench", &model, "--sentences", file.to_str().unwrap(), "--runs", "2", "--json"], b"");
+    assert!(bench["sentences"] == 2 && bench["sentences_per_second"].as_f64().unwrap() > 0.0, "{bench}");
+}
+
+#[test]
+fn the_cache() {
+    let program = Program::new();
+    assert_eq!(program.json(&["cache", "list", "--json"], b""), json!([]));
+    // A model as Python's `huggingface_hub` leaves it.
+    let repo = program.folder.path().join("hub/models--ada--tiny");
+    let commit = "c0ffee".repeat(7)[..40].to_owned();
+    let snapshot = repo.join("snapshots").join(&commit);
+    fs::create_dir_all(repo.join("refs")).unwrap();
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::write(repo.join("refs/main"), &commit).unwrap();
+    for entry in fs::read_dir(golden(CLASSIFIER)).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), snapshot.join(entry.file_name())).unwrap();
+    }
+    let answer = program.json(&["run", "text-classification", "--model", "ada/tiny", "good film"], b"");
+    assert_eq!(answer, program.json(&["run", "text-classification", "--model", golden(CLASSIFIER).to_str().unwrap(), "good film"], b""));
+
+    let list = program.json(&["cache", "list", "--json"], b"");
+    assert_eq!((&list[0]["model"], &list[0]["revisions"][0]["refs"]), (&json!("ada/tiny"), &json!(["main"])));
+    assert_eq!(program.json(&["cache", "size", "--json"], b"")["downloaded"]["size"], list[0]["size"]);
+    assert!(program.json(&["cache", "verify", "ada/tiny", "--json"], b"")[0]["problems"].as_array().unwrap().is_empty());
+    let downloaded = program.json(&["download", "ada/tiny", "--json"], b"");
+    assert!(downloaded["files"]["model.safetensors"].as_str().unwrap().ends_with("model.safetensors"), "{downloaded}");
+    let folder = text(&program.run(&["download", "ada/tiny"], b"").stdout);
+    assert_eq!(Path::new(folder.trim()), snapshot);
+    program.fails(&["download", "ada/tiny", "none.bin"], b"", &["ada/tiny", "none.bin"]);
+
+    program.json(&["run", "text-classification", "--model", "ada/tiny", "--dtype", "int8", "good film"], b"");
+    assert!(program.json(&["cache", "remove", "--converted", "--json"], b"")["freed"].as_u64().unwrap() > 0);
+    assert!(program.json(&["cache", "remove", "ada/tiny", "--json"], b"")["freed"].as_u64().unwrap() > 0);
+    program.fails(&["cache", "remove", "ada/tiny"], b"", &["ada/tiny", "not in the cache"]);
+}
+
+#[test]
+fn the_doctor() {
+    let program = Program::new();
+    let report = program.json(&["doctor", "--offline", "--json"], b"");
+    assert_eq!((&report["onnxruntime"]["ready"], &report["hub"]["offline"]), (&json!(true), &json!(true)));
+    assert_eq!(report["caches"].as_array().unwrap().len(), 2);
+
+    let mut command = program.command(&["doctor", "--offline"]);
+    command.env("ORT_DYLIB_PATH", "/no/libonnxruntime.so");
+    let output = output(command, b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("problem: ") && text(&output.stderr).starts_with("error: models cannot run"));
+}

@@ -1,0 +1,71 @@
+//! Every golden: the answer of this library against the one that the Python pipeline gave.
+//!
+//! `FORMERS_GOLDEN=bert/plain` runs only goldens whose path contains that.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "support/goldens.rs"]
+mod goldens;
+
+use std::path::{Path, PathBuf};
+
+use formers::{Options, pipelines::AnyPipeline};
+use goldens::{media, same, shortened};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens")
+}
+
+/// The folders with a `golden.json` that records answers of tasks.
+fn checkpoints() -> Vec<PathBuf> {
+    let chosen = std::env::var("FORMERS_GOLDEN").unwrap_or_default();
+    let mut found: Vec<PathBuf> = Vec::new();
+    for family in std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+        found.extend(
+            std::fs::read_dir(&family)
+                .unwrap()
+                .map(|e| e.unwrap().path())
+                .filter(|p| p.join("golden.json").exists() && p.join("config.json").exists() && p.to_string_lossy().contains(&chosen)),
+        );
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn answers_are_those_of_python() {
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for folder in checkpoints() {
+        let golden: Value = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+        let mut loaded: Vec<(String, Box<dyn AnyPipeline>)> = Vec::new();
+        for case in golden["cases"].as_array().unwrap() {
+            count += 1;
+            if let Err(problem) = check(&folder, case, &mut loaded) {
+                let name = folder.strip_prefix(self::folder()).unwrap().display();
+                let note = case["note"].as_str().unwrap_or_default();
+                let inputs: String = case["inputs"].to_string().chars().take(120).collect();
+                failures.push(format!("{name}: {} {note}\n  inputs {inputs} parameters {}\n  {problem}", case["task"], case["parameters"]));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {count} cases differ:\n{}", failures.len(), failures.join("\n"));
+    println!("{count} cases agree");
+}
+
+fn check(folder: &Path, case: &Value, loaded: &mut Vec<(String, Box<dyn AnyPipeline>)>) -> Result<(), String> {
+    let task = case["task"].as_str().ok_or("the case names no task")?;
+    if !loaded.iter().any(|(name, _)| name == task) {
+        let pipeline = formers::pipeline(task, Options::new(folder.to_string_lossy())).map_err(|e| format!("loading: {e}"))?;
+        loaded.push((task.to_string(), pipeline));
+    }
+    let pipeline = &loaded.iter().find(|(name, _)| name == task).ok_or("not loaded")?.1;
+    let answer = pipeline.call(&media(folder, &case["inputs"]), &case["parameters"]);
+    match (answer, case.get("error")) {
+        (Err(_), Some(_)) => Ok(()),
+        (Ok(answer), Some(_)) => Err(format!("Python fails, this gives {}", shortened(&answer))),
+        (Err(error), None) => Err(format!("error: {error}")),
+        (Ok(answer), None) => same(&case["answer"], &answer, "answer"),
+    }
+}

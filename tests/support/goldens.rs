@@ -1,0 +1,49 @@
+//! What a golden asks for, and whether an answer is the one that it has.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// The most that two numbers may differ, beside rounding of large ones.
+const TOLERANCE: f64 = 1e-4;
+
+/// Paths of media are relative to the golden's folder.
+pub(crate) fn media(folder: &Path, inputs: &Value) -> Value {
+    match inputs {
+        Value::String(text) if text.starts_with("../../media/") => json!(folder.join(text).to_string_lossy()),
+        Value::Array(list) => list.iter().map(|v| media(folder, v)).collect(),
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), media(folder, v))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The same structure, the same strings, numbers within the tolerance, fields in the same order.
+pub(crate) fn same(python: &Value, ours: &Value, place: &str) -> Result<(), String> {
+    let differ = || Err(format!("{place}: Python {}, here {}", shortened(python), shortened(ours)));
+    match (python, ours) {
+        (Value::Number(a), Value::Number(b)) if a.is_i64() && b.is_i64() => {
+            if a == b {
+                Ok(())
+            } else {
+                differ()
+            }
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            if (a - b).abs() <= TOLERANCE * a.abs().max(1.0) { Ok(()) } else { differ() }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().try_for_each(|(i, (a, b))| same(a, b, &format!("{place}[{i}]")))
+        }
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
+            a.iter().zip(b.values()).try_for_each(|((k, a), b)| same(a, b, &format!("{place}.{k}")))
+        }
+        (a, b) if a == b => Ok(()),
+        _ => differ(),
+    }
+}
+
+pub(crate) fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() > 160 { format!("{}…", text.chars().take(160).collect::<String>()) } else { text }
+}

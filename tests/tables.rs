@@ -1,0 +1,77 @@
+//! The tables against the files: what is registered is where its name says, and has goldens.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use formers::pipelines::TASKS;
+use formers_models::{ARCHITECTURES, Head};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// `config.json` and `golden.json` of every golden checkpoint.
+fn goldens() -> Vec<(Value, Value)> {
+    let folders = |path: &Path| fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
+    let json = |path: PathBuf| fs::read(path).ok().map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap());
+    let checkpoints = folders(&root().join("tests/goldens")).into_iter().flat_map(|family| folders(&family));
+    checkpoints.filter_map(|folder| Some((json(folder.join("config.json"))?, json(folder.join("golden.json"))?))).collect()
+}
+
+#[test]
+fn tasks_are_sorted_and_each_has_its_file() {
+    let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+    for id in ids {
+        let file = root().join("engine/pipelines").join(id.replace('-', "_"));
+        assert!(file.with_extension("rs").is_file() || file.join("mod.rs").is_file(), "{id} has no file of its name");
+    }
+}
+
+#[test]
+fn every_task_has_goldens_and_every_golden_has_a_task() {
+    let known: BTreeSet<&str> = TASKS.iter().flat_map(|task| task.aliases.iter().copied().chain([task.id])).collect();
+    let goldens = goldens();
+    let tasks: BTreeSet<&str> =
+        goldens.iter().flat_map(|(_, golden)| golden["cases"].as_array().unwrap()).map(|c| c["task"].as_str().unwrap()).collect();
+    let untested: Vec<&str> = TASKS.iter().map(|task| task.id).filter(|id| !tasks.contains(id)).collect();
+    assert!(untested.is_empty(), "tasks without a golden: {untested:?}");
+    let unknown: Vec<&&str> = tasks.difference(&known).collect();
+    assert!(unknown.is_empty(), "goldens of unknown tasks: {unknown:?}");
+}
+
+#[test]
+fn every_architecture_has_two_configs_and_a_golden_for_each_head() {
+    let mut configs: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (config, _) in goldens() {
+        configs.entry(config["model_type"].as_str().unwrap_or_default().to_string()).or_default().push(config);
+    }
+    let mut problems = Vec::new();
+    for architecture in ARCHITECTURES {
+        let configs = configs.get(architecture.model_type).map(Vec::as_slice).unwrap_or_default();
+        let mut shapes: Vec<Vec<(&String, &Value)>> = configs.iter().map(shape).collect();
+        shapes.dedup();
+        if shapes.len() < 2 {
+            problems.push(format!("{} has fewer than two different configs", architecture.model_type));
+        }
+        let classes: BTreeSet<&str> = configs.iter().filter_map(|c| c["architectures"][0].as_str()).collect();
+        for head in architecture.heads.iter().filter(|head| **head != Head::Base) {
+            if !classes.iter().any(|class| Head::of_class(class) == Some(*head)) {
+                problems.push(format!("{} has no golden {head}", architecture.model_type));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// What makes two configs different models, not just different heads.
+fn shape(config: &Value) -> Vec<(&String, &Value)> {
+    const LABELS: &[&str] =
+        &["architectures", "id2label", "label2id", "num_labels", "problem_type", "transformers_version", "dtype", "torch_dtype"];
+    config.as_object().unwrap().iter().filter(|(key, _)| !LABELS.contains(&key.as_str())).collect()
+}

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use formers::{
     Error, ErrorKind, Options,
+    model::Pretrained,
     pipelines::{
-        AnyPipeline, FillMask, Pipeline, QuestionAnswering, SentenceSimilarity, TextRanking, TokenClassification, ZeroShotClassification,
-        fill_mask, question_answering, text_ranking, token_classification, zero_shot_classification,
+        AnyPipeline, FeatureExtraction, FillMask, Pipeline, QuestionAnswering, SentenceSimilarity, TextRanking, TokenClassification,
+        ZeroShotClassification, feature_extraction, fill_mask, question_answering, text_ranking, token_classification,
+        zero_shot_classification,
     },
 };
 use serde_json::{Value, json};
@@ -111,6 +113,31 @@ fn one_bad_input_of_many_fails_alone() {
     let answers = choose.run_many(&["film", "", "food"], &["a", "b"], &zero_shot_classification::Options::default()).unwrap();
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!(choose.run("food", &["a", "b"]).unwrap().labels, answers[2].as_ref().unwrap().labels);
+}
+
+/// Enough of them for a batch on each thread: nothing changes but the speed.
+#[test]
+fn very_many_inputs_are_answered_as_one_is() {
+    let options = || {
+        let mut options = Options::new(golden("bert/sentence_mean"));
+        options.session.threads = Some(3);
+        options
+    };
+    let many = FeatureExtraction::load(&Pretrained::open(options()).unwrap()).unwrap();
+    let one = FeatureExtraction::load(&Pretrained::open(options()).unwrap()).unwrap();
+    let text = |n: usize| "The film was great, and ".repeat(n % 7) + &format!("{n} {} people saw it.", n * n);
+    let texts: Vec<String> = (0..1500).map(text).collect();
+    let pooled = feature_extraction::Options::new(feature_extraction::Pooling::Model);
+    // Again, when workers are there already.
+    for texts in [&texts[..], &texts[..200]] {
+        let vectors = many.embed_many(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &pooled);
+        assert_eq!(vectors.len(), texts.len());
+        for (text, vector) in texts.iter().zip(vectors).step_by(37) {
+            let expected = one.embed(text).unwrap();
+            let far = vector.unwrap().iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-5, "{text}: {far}");
+        }
+    }
 }
 
 #[test]

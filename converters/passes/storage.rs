@@ -7,7 +7,7 @@ use memmap2::Mmap;
 use super::rewrite::rewrite;
 use crate::{
     Dtype, Error, Result,
-    graph::{Attributes, Body, Data, Graph, Node, Tensor, ValueId},
+    graph::{Attributes, Body, Data, Dim, Graph, Node, Tensor, ValueId},
     quantize::{self, Matrix, Range},
 };
 
@@ -18,9 +18,9 @@ pub enum Storage {
     /// As 16-bit floats, computed with in the graph's own type.
     Float16,
     /// Linear layers in 8 bits with a scale for each output, multiplied with inputs that are quantized while the graph
-    /// runs; embeddings in 8 bits with one scale. The weights of ONNX Runtime's `quantize_dynamic(per_channel=True)`, but
-    /// inputs with a scale for each token instead of one for all: closer to the exact answer, and the same one whatever
-    /// else is in the batch.
+    /// runs; embeddings in 8 bits with one scale. As ONNX Runtime's `quantize_dynamic(per_channel=True)` does it, but
+    /// where a layer narrows (the second one of an MLP) each row of its input has a scale of its own: behind an
+    /// activation function some tokens are larger than the others by far, and would leave these no precision.
     Int8,
 }
 
@@ -29,8 +29,15 @@ const SMALL: usize = 1024;
 
 /// Stores the weights of a graph in fewer bits.
 pub fn store(body: Body, storage: Storage) -> Result<Body> {
-    let mut pass =
-        Pass { storage, files: BTreeMap::new(), origin: BTreeMap::new(), inputs: BTreeMap::new(), halves: BTreeMap::new(), error: None };
+    let mut pass = Pass {
+        storage,
+        files: BTreeMap::new(),
+        origin: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        products: BTreeMap::new(),
+        halves: BTreeMap::new(),
+        error: None,
+    };
     let body = rewrite(body, |graph, node| pass.replace(graph, node))?;
     match pass.error {
         Some(error) => Err(error),
@@ -38,13 +45,33 @@ pub fn store(body: Body, storage: Storage) -> Result<Body> {
     }
 }
 
+/// An activation in 8 bits.
+#[derive(Clone)]
+struct Quantized {
+    values: Tensor,
+    /// One for all values, or one for each row.
+    scale: Tensor,
+    zero: Tensor,
+    by_row: bool,
+}
+
+/// A product with a weight: its operands, in case that a bias follows.
+#[derive(Clone)]
+struct Product {
+    x: Quantized,
+    weights: Tensor,
+    scales: Tensor,
+    shape: Vec<Dim>,
+}
+
 struct Pass {
     storage: Storage,
     files: BTreeMap<Arc<Path>, Mmap>,
     /// The weight behind the output of a cast.
     origin: BTreeMap<ValueId, ValueId>,
-    /// Activations that are quantized already: values, and the largest magnitude of each row.
-    inputs: BTreeMap<ValueId, (Tensor, Tensor)>,
+    /// Activations that are quantized already.
+    inputs: BTreeMap<(ValueId, bool), Quantized>,
+    products: BTreeMap<ValueId, Product>,
     halves: BTreeMap<ValueId, Tensor>,
     error: Option<Error>,
 }
@@ -107,6 +134,7 @@ impl Pass {
                 }
                 self.linear(graph, x, w).map(|t| t.map(|t| vec![t]))
             }
+            ("Add", Some(a), Some(b)) => Ok(self.biased(graph, a, b).or_else(|| self.biased(graph, b, a)).map(|t| vec![t])),
             ("Gather", Some(w), Some(indices)) if node.attributes.int("axis").unwrap_or(0) == 0 => {
                 self.embedding(graph, w, indices).map(|t| t.map(|t| vec![t]))
             }
@@ -129,18 +157,34 @@ impl Pass {
             &[out],
             Data::Inline(bytemuck::cast_slice(&int8.scales).to_vec().into()),
         );
-        let zeros = graph.constant(Dtype::I8, &[out], vec![0; out]);
-
         let x = graph.handle(x);
-        let (step, zero) = (graph.floats(&[], &[1.0 / 127.0]), graph.constant(Dtype::U8, &[], vec![128]));
-        let (rows, largest) = self.inputs.entry(x.id()).or_insert_with(|| quantized_rows(graph, &x, &step, &zero));
         let mut shape = x.shape();
         if let Some(last) = shape.last_mut() {
             *last = out.into();
         }
-        let inputs = [Some(&*rows), Some(&weights), Some(&step), Some(&scales), Some(&zero), Some(&zeros)];
-        let product = graph.op("MatMulIntegerToFloat", "com.microsoft", &inputs, Attributes::new(), &[(Dtype::F32, shape)]);
-        Ok(product.into_iter().next().map(|product| product * &*largest))
+        let key = (x.id(), out < width);
+        let x = match self.inputs.get(&key) {
+            Some(quantized) => quantized.clone(),
+            None => {
+                let quantized = if key.1 { quantized_rows(graph, &x, width) } else { quantized(graph, &x) };
+                let Some(quantized) = quantized else { return Ok(None) };
+                self.inputs.entry(key).or_insert(quantized).clone()
+            }
+        };
+        let product = Product { x, weights, scales, shape };
+        let y = product.apply(graph, None);
+        if let Some(y) = &y {
+            self.products.insert(y.id(), product);
+        }
+        Ok(y)
+    }
+
+    /// The sum of a product and its bias, as one operator: the product alone is pruned if nothing else reads it.
+    fn biased(&self, graph: &Graph, x: ValueId, bias: ValueId) -> Option<Tensor> {
+        let product = self.products.get(&x).filter(|product| !product.x.by_row)?;
+        let value = graph.value(bias);
+        let fits = value.dtype == Dtype::F32 && product.shape.last().is_some_and(|width| value.shape == [width.clone()]);
+        (fits && graph.data(bias).is_some()).then(|| product.apply(graph, Some(&graph.handle(bias))))?
     }
 
     fn embedding(&mut self, graph: &Graph, w: ValueId, indices: ValueId) -> Result<Option<Tensor>> {
@@ -202,14 +246,42 @@ impl Pass {
     }
 }
 
-/// Each row divided by its largest magnitude and written in steps of `step`, around `zero`; and those magnitudes.
-fn quantized_rows(graph: &Graph, x: &Tensor, step: &Tensor, zero: &Tensor) -> (Tensor, Tensor) {
-    let largest = x.abs().reduce_max(&[-1], true).max(&graph.floats(&[], &[f32::MIN_POSITIVE]));
-    let (unit, shape) = (x / &largest, x.shape());
-    let rows = graph.op("QuantizeLinear", "", &[Some(&unit), Some(step), Some(zero)], Attributes::new(), &[(Dtype::U8, shape)]);
-    (rows.into_iter().next().unwrap_or(unit), largest)
+impl Product {
+    fn apply(&self, graph: &Graph, bias: Option<&Tensor>) -> Option<Tensor> {
+        let Quantized { values, scale, zero, by_row } = &self.x;
+        let one = graph.floats(&[], &[1.0]);
+        let inputs =
+            [Some(values), Some(&self.weights), Some(if *by_row { &one } else { scale }), Some(&self.scales), Some(zero), None, bias];
+        let inputs = if bias.is_some() { &inputs[..] } else { &inputs[..5] };
+        let outputs = [(Dtype::F32, self.shape.clone())];
+        let y = graph.op("MatMulIntegerToFloat", "com.microsoft", inputs, Attributes::new(), &outputs).into_iter().next()?;
+        Some(if *by_row { &y * scale } else { y })
+    }
 }
 
-fn fixed(shape: &[crate::graph::Dim]) -> Vec<usize> {
+/// An activation with one scale and one zero point, found while the graph runs.
+fn quantized(graph: &Graph, x: &Tensor) -> Option<Quantized> {
+    let outputs = [(Dtype::U8, x.shape()), (Dtype::F32, vec![]), (Dtype::U8, vec![])];
+    let found = graph.op("DynamicQuantizeLinear", "", &[Some(x)], Attributes::new(), &outputs);
+    let [values, scale, zero] = <[Tensor; 3]>::try_from(found).ok()?;
+    Some(Quantized { values, scale, zero, by_row: false })
+}
+
+/// An activation whose rows, of this width, have a scale each: their largest magnitude is 127 steps from zero.
+fn quantized_rows(graph: &Graph, x: &Tensor, width: usize) -> Option<Quantized> {
+    let largest = x.reduce_max(&[-1], true).max(&-&x.reduce_min(&[-1], true));
+    let scale = &largest.max(&graph.floats(&[], &[1e-30])) * (1.0 / 127.0);
+    // Operators that take one zero point for each row want it as a tensor of that shape.
+    let ones = vec![1; x.rank()];
+    let shape = graph.op("Shape", "", &[Some(&scale)], Attributes::new(), &[(Dtype::I64, vec![x.rank().into()])]);
+    let zeros = [Some(&graph.constant(Dtype::U8, &ones, vec![128])), shape.first()];
+    let zeros = graph.op("Expand", "", &zeros, Attributes::new(), &[(Dtype::U8, scale.shape())]);
+    let blocks = Attributes::new().with("axis", -1i64).with("block_size", width);
+    let values = graph.op("QuantizeLinear", "", &[Some(x), Some(&scale), zeros.first()], blocks, &[(Dtype::U8, x.shape())]);
+    let zero = graph.constant(Dtype::U8, &[], vec![128]);
+    Some(Quantized { values: values.into_iter().next()?, scale, zero, by_row: true })
+}
+
+fn fixed(shape: &[Dim]) -> Vec<usize> {
     shape.iter().map(|d| d.fixed().unwrap_or_default()).collect()
 }

@@ -173,3 +173,38 @@ fn weights_in_files_stay_there_and_converted_ones_take_fewer_bytes() {
         assert!(left.iter().all(|name| !name.ends_with(".part")), "{left:?}");
     }
 }
+
+/// A bias is part of the product; inputs that a layer narrows have a scale for each row, which comes before the bias.
+#[test]
+fn eight_bit_layers_take_few_operators() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shape, expected) in [
+        ([64, 32], &["DynamicQuantizeLinear", "MatMulIntegerToFloat"][..]),
+        (
+            [32, 64],
+            &[
+                "ReduceMax",
+                "ReduceMin",
+                "Neg",
+                "Max",
+                "Max",
+                "Mul",
+                "Shape",
+                "Expand",
+                "QuantizeLinear",
+                "MatMulIntegerToFloat",
+                "Mul",
+                "Add",
+            ],
+        ),
+    ] {
+        let tensors = checkpoint(folder.path(), &[("dense.weight", &shape), ("dense.bias", &shape[..1])]);
+        let graph = Graph::new("model", Dtype::F32);
+        let weights = Weights::new(&graph, tensors);
+        let y = linear(&weights.pp("dense"), &input(&graph, &format!("b s {}", shape[1])));
+        graph.output("y", &y);
+        let body = passes::store(graph.finish().unwrap(), Storage::Int8).unwrap();
+        let operators: Vec<&str> = body.nodes.iter().map(|node| node.op.as_str()).filter(|op| *op != "Identity").collect();
+        assert_eq!(operators, expected);
+    }
+}

@@ -41,6 +41,9 @@ pub(super) struct Bench {
     /// Embed the lines of a file (feature-extraction, pooled as the checkpoint says) instead of running random tokens.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["batch", "seq", "task"])]
     sentences: Option<PathBuf>,
+    /// Write ONNX Runtime's profile of every operator: to this path, a time stamp and `.json`.
+    #[arg(long, value_name = "PATH")]
+    profile: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -97,9 +100,15 @@ impl Bench {
         if self.json { output::json(&report) } else { output::text(&report.text()) }
     }
 
+    fn open(&self) -> Result<Pretrained> {
+        let mut options = self.options.resolve(&self.model);
+        options.session.profile.clone_from(&self.profile);
+        Ok(Pretrained::open(options)?)
+    }
+
     fn latency(&self) -> Result<Report> {
         let start = Instant::now();
-        let pretrained = Pretrained::open(self.options.resolve(&self.model))?;
+        let pretrained = self.open()?;
         let head = match &self.task {
             Some(task) => pipelines::find(task)?.heads.first().copied().unwrap_or(pretrained.head()),
             None => pretrained.head(),
@@ -139,7 +148,7 @@ impl Bench {
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let Some(first) = lines.first() else { bail!("--sentences {}: it has no lines", file.display()) };
         let start = Instant::now();
-        let pretrained = Pretrained::open(self.options.resolve(&self.model))?;
+        let pretrained = self.open()?;
         let embeddings = FeatureExtraction::load(&pretrained)?;
         let load_ms = milliseconds(start);
         embeddings.embed(first)?;

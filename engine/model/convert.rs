@@ -10,8 +10,12 @@ use formers_converters::{
 };
 use formers_models::{Head, Request};
 
-use super::{ModelDtype, Pretrained, cache, sentence, unknown, weights};
-use crate::{Error, Result, session::Session};
+use super::{
+    ModelDtype, Pretrained, cache,
+    part::{self, Part},
+    sentence, unknown, weights,
+};
+use crate::{Error, Result};
 
 /// The graphs of a model with this head, lowered for the device that is asked for.
 pub(super) fn graphs(pretrained: &Pretrained, head: Head) -> Result<Vec<Body>> {
@@ -42,24 +46,21 @@ pub(super) fn storage(dtype: ModelDtype) -> Result<Option<Storage>> {
     }
 }
 
-pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Session>> {
+pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Part>> {
     let at = |e: Error| e.at(pretrained.checkpoint.name());
     let bodies = graphs(pretrained, head).map_err(at)?;
     bodies.into_iter().map(|body| Ok((body.name.clone(), session(pretrained, body).map_err(at)?))).collect()
 }
 
-fn session(pretrained: &Pretrained, body: Body) -> Result<Session> {
+fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
     let options = &pretrained.options;
     match storage(options.dtype)? {
         Some(storage) => {
             let file = cache::file(options.converted.clone().unwrap_or_else(cache::dir), body, options.dtype, |body| {
                 Ok(passes::store(body, storage)?)
             })?;
-            Session::from_file(&file, &options.session)
+            Part::from_file(&file, &options.session)
         }
-        None => {
-            let model = writer::in_memory(&body)?;
-            Session::from_memory(&model.bytes, model.folder.as_deref(), &options.session)
-        }
+        None => Part::from_memory(writer::in_memory(&body)?, part::weights(&body), &options.session),
     }
 }

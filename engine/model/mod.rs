@@ -6,6 +6,7 @@ mod export;
 mod files;
 mod onnx;
 mod options;
+mod part;
 mod sentence;
 mod weights;
 
@@ -16,7 +17,10 @@ use formers_models::Head;
 pub use cache::dir as cache_dir;
 pub use export::Exported;
 pub use options::{ModelDtype, Options, Source};
+pub(crate) use part::Workers;
 pub use sentence::SentenceConfig;
+
+use part::Part;
 
 use crate::{
     Error, Result,
@@ -111,16 +115,21 @@ pub(crate) fn unknown(model_type: &str) -> Error {
 /// The sessions of a model by their role: `model`, `encoder_model`, …
 #[derive(Debug)]
 pub struct Model {
-    sessions: BTreeMap<String, Session>,
+    sessions: BTreeMap<String, Part>,
 }
 
 impl Model {
     /// The session of a role.
     pub fn session(&self, role: &str) -> Result<&Session> {
-        self.sessions.get(role).ok_or_else(|| {
+        self.sessions.get(role).map(|part| &part.session).ok_or_else(|| {
             let roles: Vec<&str> = self.sessions.keys().map(String::as_str).collect();
             Error::unsupported(format!("the model has no part {role:?}, only {}", roles.join(", ")))
         })
+    }
+
+    /// Workers for so many batches of a role, where that is faster than one batch after the other on several threads.
+    pub(crate) fn workers(&self, role: &str, batches: usize) -> Option<Workers<'_>> {
+        self.sessions.get(role)?.workers(batches)
     }
 
     /// The roles, sorted.

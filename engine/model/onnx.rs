@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{ModelDtype, Pretrained};
-use crate::{Error, Result, hub::Checkpoint, session::Session};
+use super::{ModelDtype, Pretrained, part::Part};
+use crate::{Error, Result, hub::Checkpoint};
 
 /// Where exports lie.
 const FOLDERS: &[&str] = &["onnx/", ""];
@@ -26,13 +26,13 @@ pub(super) fn exist(checkpoint: &Checkpoint) -> bool {
     !available(checkpoint, "model").is_empty()
 }
 
-pub(super) fn sessions(pretrained: &Pretrained) -> Result<BTreeMap<String, Session>> {
+pub(super) fn sessions(pretrained: &Pretrained) -> Result<BTreeMap<String, Part>> {
     let role = "model";
     let (_, file) = chosen(pretrained, role)?;
     let path = fetch(&pretrained.checkpoint, &file)?;
-    let session =
-        Session::from_file(&path, &pretrained.options.session).map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?;
-    Ok(BTreeMap::from([(role.to_string(), session)]))
+    let part =
+        Part::from_file(&path, &pretrained.options.session).map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?;
+    Ok(BTreeMap::from([(role.to_string(), part)]))
 }
 
 /// The types in which a role's file is there.

@@ -1,5 +1,7 @@
 //! What text tasks on an encoder share: batches by length, outputs without padding.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use formers_models::Head;
 use ndarray::{Array2, ArrayViewD, Axis, Slice};
 
@@ -94,11 +96,11 @@ impl TextModel {
         read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
     ) -> Vec<Result<T>> {
         let mut results: Vec<Option<Result<T>>> = encodings.iter().map(|e| self.unfit(e.len()).map(Err)).collect();
-        for batch in batches(encodings, self.token_budget(outputs), formers_models::sees_padding(self.config.model_type())) {
-            let batch: Vec<usize> = batch.into_iter().filter(|&index| results[index].is_none()).collect();
-            for (index, result) in self.run_batch(encodings, &batch, outputs, &read) {
-                results[index] = Some(result);
-            }
+        let fitting = |batch: Vec<usize>| batch.into_iter().filter(|&index| results[index].is_none()).collect::<Vec<_>>();
+        let batches = batches(encodings, self.token_budget(outputs), formers_models::sees_padding(self.config.model_type()));
+        let batches: Vec<Vec<usize>> = batches.into_iter().map(fitting).filter(|batch| !batch.is_empty()).collect();
+        for (index, result) in self.run_batches(encodings, &batches, outputs, &read) {
+            results[index] = Some(result);
         }
         let lost = || Err(Error::new(ErrorKind::Runtime, "an input was left out of every batch"));
         results.into_iter().map(|result| result.unwrap_or_else(lost)).collect()
@@ -119,21 +121,53 @@ impl TextModel {
         inputs.iter().map(|windows| of_one(windows).into_iter().collect()).collect()
     }
 
+    /// Workers take batch after batch, the longest first; without workers all run on this thread.
+    fn run_batches<T: Send>(
+        &self,
+        encodings: &[&Encoding],
+        batches: &[Vec<usize>],
+        outputs: &[Output],
+        read: &(impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync),
+    ) -> Vec<(usize, Result<T>)> {
+        let workers = self.model.workers("model", batches.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let taken = std::iter::from_fn(|| batches.get(next.fetch_add(1, Ordering::Relaxed)));
+            taken
+                .flat_map(|batch| self.run_batch(workers.map(|workers| workers.session), encodings, batch, outputs, read))
+                .collect::<Vec<_>>()
+        };
+        std::thread::scope(|scope| {
+            let threads = workers.map_or(1, |workers| workers.threads.min(batches.len()));
+            // A thread that the system refuses leaves its work to the others.
+            let others: Vec<_> = (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            let mut results = work();
+            for other in others {
+                results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            results
+        })
+    }
+
+    /// On this session, or else on the model's own.
     fn run_batch<T>(
         &self,
+        session: Option<&Session>,
         encodings: &[&Encoding],
         rows: &[usize],
         outputs: &[Output],
         read: &impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T>,
     ) -> Vec<(usize, Result<T>)> {
         let chosen: Vec<&Encoding> = rows.iter().map(|&i| encodings[i]).collect();
-        match self.forward(&chosen, outputs) {
+        match self.forward(session, &chosen, outputs) {
             Ok((found, length)) => rows
                 .iter()
                 .enumerate()
                 .map(|(row, &index)| (index, self.read_row(&found, outputs, row, length, encodings[index], |views| read(index, views))))
                 .collect(),
-            Err(_) if rows.len() > 1 => rows.iter().flat_map(|&index| self.run_batch(encodings, &[index], outputs, read)).collect(),
+            Err(_) if rows.len() > 1 => {
+                rows.iter().flat_map(|&index| self.run_batch(session, encodings, &[index], outputs, read)).collect()
+            }
             Err(error) => rows.iter().copied().zip([Err(self.explained(error, &chosen))]).collect(),
         }
     }
@@ -168,10 +202,10 @@ impl TextModel {
         })
     }
 
-    fn forward(&self, encodings: &[&Encoding], outputs: &[Output]) -> Result<(Outputs, usize)> {
+    fn forward(&self, session: Option<&Session>, encodings: &[&Encoding], outputs: &[Output]) -> Result<(Outputs, usize)> {
         let batch = self.batch(encodings)?;
         let length = batch.input_ids.ncols();
-        let session = self.model.session("model")?;
+        let session = session.map_or_else(|| self.model.session("model"), Ok)?;
         // As in Python, token types are nothing but zeros for a tokenizer that does not name them.
         let typed = self.tokenizer.model_input_names().iter().any(|name| name == "token_type_ids");
         let inputs = session.inputs().iter().map(|port| {

@@ -15,7 +15,7 @@ mod probe;
 mod providers;
 mod raw;
 mod runtime;
-mod threads;
+pub(crate) mod threads;
 mod value;
 
 use std::borrow::{Borrow, Cow};

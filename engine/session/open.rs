@@ -97,7 +97,7 @@ fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, d
     if options.spinning == Spinning::Briefly {
         // Longer than the gaps between operators, shorter than what the system needs to give the core to another thread.
         // Older libraries do not know the first entry, and ignore it.
-        builder = builder.with_config_entry("session.intra_op.spin_duration_us", "10")?;
+        builder = builder.with_config_entry("session.intra_op.spin_duration_us", "50")?;
         builder = builder.with_config_entry("session.force_spinning_stop", "1")?;
     }
     if let Some(path) = &options.profile {

@@ -26,7 +26,7 @@ impl Threads {
 }
 
 /// Threads for a session.
-pub(super) fn wanted(options: &SessionOptions) -> usize {
+pub(crate) fn wanted(options: &SessionOptions) -> usize {
     match options.threads {
         Some(threads) if threads > 0 => threads,
         _ => Threads::count().default,

@@ -56,16 +56,16 @@ class Case:
 
 
 def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5, initialize=None, confirm=None,
-               fit_vocabulary=False, **saving):
+               fit_vocabulary=False, under=GOLDENS, **saving):
     """Makes tests/goldens/<model_type>/<name>: the class `head` with `config`, the files that `tokenizer(folder)` writes, and golden.json.
 
-    `cases` is {task: [Case, …]}. Weights are drawn again until no answer depends on a near-tie and `confirm(folder)` holds.
+    `cases` is {task: [Case, …]}, or a function of the folder that gives it, for cases that depend on what this draw of the weights answers;
+    it gives None where the draw is of no use. Weights are drawn again until no answer depends on a near-tie and `confirm(folder)` holds.
     `fit_vocabulary` sets the vocabulary's size to the tokenizer's.
     """
-    wanted = sys.argv[1:]
-    if reference != VERSION or (wanted and not any(part in f"{model_type}/{name}" for part in wanted)):
+    if not wanted(model_type, name, reference):
         return
-    folder = GOLDENS / model_type / name
+    folder = under / model_type / name
     for attempt in range(SEEDS):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -73,7 +73,11 @@ def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5,
         if fit_vocabulary:
             config.vocab_size = 1 + max(transformers.AutoTokenizer.from_pretrained(folder, config=config).get_vocab().values())
         save_checkpoint(folder, head, config, seed=zlib.crc32(f"{model_type}/{name}/{attempt}".encode()), initialize=initialize, **saving)
-        gap, varied = record(folder, cases)
+        asked = cases(folder) if callable(cases) else cases
+        if asked is None:
+            gap = 0.0
+            continue
+        gap, varied = record(folder, asked)
         if gap > GAP and varied and (confirm is None or confirm(folder)):
             break
     else:
@@ -82,8 +86,14 @@ def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5,
     print(f"{model_type}/{name}: draw {attempt}, gap {gap:.4f}, {size} KB")
 
 
+def wanted(model_type, name, reference=5):
+    """Whether the command line asks for this folder, and it is this version's of the reference."""
+    parts = sys.argv[1:]
+    return reference == VERSION and (not parts or any(part in f"{model_type}/{name}" for part in parts))
+
+
 def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32", weights="safetensors", rename=None, own_keys=False, generation=5,
-                    without=(), extra=None):
+                    without=(), extra=None, defaults=None):
     """Writes config.json and the weights.
 
     dtype       what the tensors are stored as
@@ -93,12 +103,15 @@ def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32"
     generation  4 or 5: which names config.json uses
     without     fields left out of config.json, so that their defaults apply
     extra       fields put into config.json
+    defaults    fields put into generation_config.json
     """
     torch.manual_seed(seed)
     model = getattr(transformers, head)(config).eval()
     randomize(model)
     if initialize:
         initialize(model)
+    for field, value in (defaults or {}).items():
+        setattr(model.generation_config, field, value)
     model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size="20KB" if weights == "sharded" else "5GB",
                                                         **({"save_original_format": False} if own_keys else {}))
     rewrite_weights(folder, weights, rename)
@@ -154,7 +167,11 @@ def rewrite_config(config, generation, without, extra):
         rope = config.get("rope_parameters")
         if isinstance(rope, dict) and "rope_theta" in rope:
             config.pop("rope_parameters")
-            config["rope_theta"] = rope["rope_theta"]
+            config["rope_theta"] = rope.pop("rope_theta")
+            if "partial_rotary_factor" in rope:
+                config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+            if rope.get("rope_type", "default") != "default":
+                config["rope_scaling"] = rope
         config["transformers_version"] = "4.40.2"
     config.pop("_name_or_path", None)
     for field in without:

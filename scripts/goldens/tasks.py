@@ -13,6 +13,8 @@ def open_task(task, folder, watch):
 
         return sentences.open_task(task, folder)
     pipe = transformers.pipeline(task, model=str(folder), dtype=torch.float32, device="cpu")
+    if task == "text-generation":
+        watch_generation(pipe.model, watch)
     if task in GAPS:
         forward = pipe.model.forward
 
@@ -66,6 +68,30 @@ def spans(pipe, kwargs, outputs, watch):
     """Near-ties between the best few starts and ends; those of special tokens and padding count as well."""
     watch(min(adjacent(outputs.start_logits, 3), adjacent(outputs.end_logits, 3)))
 
+
+def watch_generation(model, watch):
+    """The scores that each new token was chosen by, after the processors; and the candidates that a beam search chose between."""
+    generate, continuations = model.generate, model._get_top_k_continuations
+
+    def watched(*args, **kwargs):
+        output = generate(*args, **kwargs, return_dict_in_generate=True, output_scores=True)
+        ranks = getattr(output, "sequences_scores", None)
+        if ranks is None:
+            watch(min(adjacent(scores, 2) for scores in output.scores))
+        else:
+            returned = kwargs.get("num_return_sequences", 1)
+            watch(BEAM * adjacent(ranks.view(-1, returned), returned))
+        return output.sequences
+
+    def candidates(**kwargs):
+        watch(BEAM * adjacent(kwargs["accumulated_log_probs"], 1 + kwargs["beams_to_keep"]))
+        return continuations(**kwargs)
+
+    model.generate, model._get_top_k_continuations = watched, candidates
+
+
+# A search compares so many sums in a run that no draw keeps them all as far apart as single logits.
+BEAM = 10
 
 GAPS = {
     "text-classification": whole_row,

@@ -85,6 +85,9 @@ PIECES = {
     "AlbertTokenizer": ("spiece.model", dict(pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols="[CLS],[SEP],[MASK]")),
     "XLNetTokenizer": ("spiece.model", dict(control_symbols="<cls>,<sep>,<pad>,<mask>,<eod>", user_defined_symbols="<eop>")),
     "DebertaV2Tokenizer": ("spm.model", dict(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")),
+    "LlamaTokenizer": ("tokenizer.model", dict(kind="bpe", unk_id=0, bos_id=1, eos_id=2, pad_id=-1, byte_fallback=True, split_digits=True, remove_extra_whitespaces=False)),
+    "GemmaTokenizer": ("tokenizer.model", dict(kind="bpe", pad_id=0, eos_id=1, bos_id=2, unk_id=3, bos_piece="<bos>", eos_piece="<eos>", byte_fallback=True,
+                                               remove_extra_whitespaces=False)),
 }
 
 
@@ -99,16 +102,16 @@ def pieces(cls, files="slow", size=260, table="small", **settings):
     return write
 
 
-def bare(first, last, template, lower=False, **settings):
+def bare(first, last, template, lower=False, merges=80, **settings):
     """tokenizer.json alone, without a class of its own: byte-level BPE as newer models publish it. `template` is (single, pair)."""
 
     def write(folder):
         import transformers
         from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-        learned, merges = vocabularies.byte_bpe(80)
+        learned, joined = vocabularies.byte_bpe(merges)
         vocab = {piece: i for i, piece in enumerate([*first, *learned, *last])}
-        tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
+        tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=joined))
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()]) if lower else normalizers.NFC()
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()

@@ -1,0 +1,178 @@
+"""What is asked of a causal language model: what it writes, and the logits behind it.
+
+The folders lie in tests/goldens/generate/models. Beside golden.json, logits.json has what the graph alone answers: the token ids of one
+prompt, the best token after each of them, and all logits after the last.
+"""
+
+import functools
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from common import GAP, GOLDENS, TEXTS, Case, checkpoint, plain, wanted
+from tasks import adjacent
+from tokenizers_on_disk import bare, byte_bpe, pieces
+
+MODELS = GOLDENS / "generate" / "models"
+PROMPTS = ["The river Danube flows", "Hi", "My name is Wolfgang and I live in Berlin, near Zoë."]
+GREEDY = dict(do_sample=False, max_new_tokens=24)
+VARIETY = 8  # how many different tokens each answer has at least
+
+
+def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, **saving):
+    """One folder: `config` and the special tokens of the tokenizer.
+
+    `extra` is a function of the folder that gives more cases. `coupled` says why answers of this model depend on the rest of their batch.
+    """
+    if not wanted(model_type, name):
+        return
+    tokenizer = once(tokenizer)
+    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
+    checkpoint(model_type, name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
+               functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled),
+               initialize=lively, under=MODELS, **saving)
+
+
+def once(write):
+    """Writes the tokenizer's files a single time, and copies them for every draw of the weights."""
+    made = []
+
+    def copy(folder):
+        if not made:
+            made.append(tempfile.TemporaryDirectory())
+            write(Path(made[0].name))
+        shutil.copytree(made[0].name, folder, dirs_exist_ok=True)
+
+    return copy
+
+
+def special_ids(tokenizer):
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer(Path(folder))
+        read = transformers.AutoTokenizer.from_pretrained(folder)
+    return {"vocab_size": 1 + max(read.get_vocab().values()), "bos_token_id": read.bos_token_id, "eos_token_id": read.eos_token_id,
+            "pad_token_id": read.pad_token_id}
+
+
+def lively(model):
+    """With a head tied to the embedding, each token would vote for itself; signs in the last norm undo that."""
+    norms = {name: m for name, m in model.named_modules() if "norm" in type(m).__name__.lower() and getattr(m, "weight", None) is not None}
+    outermost = min((name.count(".") for name in norms), default=0)
+    last = [m for name, m in norms.items() if name.count(".") == outermost][-1:]
+    if model.config.tie_word_embeddings:
+        for norm in last:
+            norm.weight.data.normal_(-1.0 if model.config.model_type.startswith("gemma") else 0.0, 1.2)
+
+
+def cases(folder, thorough, extra, coupled):
+    """What is asked of every model; None where the answers are dull."""
+    pipe = transformers.pipeline("text-generation", model=str(folder), dtype=torch.float32, device="cpu")
+    written = []
+    for prompt in PROMPTS:
+        length = pipe.tokenizer(prompt, return_tensors="pt")["input_ids"].shape[1]
+        written.append(pipe(prompt, return_tensors=True, **GREEDY)[0]["generated_token_ids"][length:])
+    text = pipe.tokenizer.decode(written[0], skip_special_tokens=True)
+    stop = re.compile(r"[!-~][ -~]{1,3}[!-~]").search(text, 6)
+    if not stop or any(len(set(row)) < VARIETY for row in written):
+        return None
+    first, ends = PROMPTS[0], list(dict.fromkeys(written[0]))[4:7:2]
+    beams = dict(do_sample=False, num_beams=3, num_return_sequences=2)
+    asked = [
+        Case(first, **GREEDY),
+        Case(PROMPTS, "one by one", **GREEDY),
+        Case(PROMPTS, coupled or "side by side, padded on the left: the same answers as one by one", batch_size=3, **GREEDY),
+        Case(first, return_full_text=False, stop_sequence=stop[0], **GREEDY),
+        Case(PROMPTS, "the prompts' and the new ids", return_tensors=True, **GREEDY),
+        Case(first, max_new_tokens=12, **beams),
+        Case(PROMPTS, batch_size=3, early_stopping=True, eos_token_id=ends, max_new_tokens=10, **beams),
+        empty(pipe),
+    ]
+    if thorough:
+        asked += [
+            Case(first, eos_token_id=ends, **GREEDY), Case(first, "an end token is forbidden at first", eos_token_id=ends, min_new_tokens=12, **GREEDY),
+            Case(first, "an end token is shown", eos_token_id=ends, skip_special_tokens=False, **GREEDY),
+            Case(first, repetition_penalty=1.3, **GREEDY), Case(PROMPTS, batch_size=3, repetition_penalty=1.3, no_repeat_ngram_size=2, **GREEDY),
+            Case(first, prefix="Is this a question? ", **GREEDY), Case(first, prefix="Is this ", return_full_text=False, **GREEDY),
+            Case(PROMPTS[2], "a total length", do_sample=False, max_length=64), Case(PROMPTS[2], prefix="Yes, ", do_sample=False, max_length=64),
+            Case(first, "sampling among one", do_sample=True, top_k=1, temperature=0.5, max_new_tokens=12),
+            Case(first, stop_sequence=["never written", stop[0][:2]], **GREEDY), Case(PROMPTS, batch_size=2, stop_sequence=stop[0], **GREEDY),
+            Case(first, early_stopping="never", eos_token_id=ends, length_penalty=2.0, max_new_tokens=10, **beams),
+            Case(first, early_stopping=True, length_penalty=-1.0, eos_token_id=ends, max_new_tokens=10, **beams),
+            Case(first, no_repeat_ngram_size=2, return_full_text=False, max_new_tokens=10, **beams),
+            Case(first, "more ends than one", do_sample=False, num_beams=2, eos_token_id=sorted(set(written[0])), min_new_tokens=3, max_new_tokens=8),
+            Case(first, tokenizer_encode_kwargs={"truncation": True, "max_length": 6}, **GREEDY), Case([first], **GREEDY),
+            Case(first, "several answers need beams or sampling", error=True, num_return_sequences=2, **GREEDY),
+            Case(first, "more answers than beams", error=True, do_sample=False, num_beams=2, num_return_sequences=3),
+            Case(first, error=True, do_sample=False, max_new_tokens=0), Case(7, error=True, **GREEDY),
+            Case(first, "two ways of saying what to return", error=True, return_full_text=False, return_tensors=True, **GREEDY),
+        ]
+    return {"text-generation": [*asked, *(extra(folder) if extra else [])]}
+
+
+def empty(pipe):
+    """An empty prompt starts from the token that begins texts; where there is none, the reference fails."""
+    try:
+        pipe("", **GREEDY)
+    except Exception:
+        return Case("", "nothing to start from", error=True, **GREEDY)
+    return Case("", **GREEDY)
+
+
+def confirmed(folder, coupled):
+    """Answers do not depend on the batch, or do where that is known; and the graph's answer is recorded, if its best tokens are clearly best."""
+    golden = json.loads((folder / "golden.json").read_text("utf-8"))["cases"]
+    alone, together = (row["answer"] for row in golden[1:3])
+    return (alone == together) is not bool(coupled) and record_logits(folder)
+
+
+@torch.no_grad()
+def record_logits(folder):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    prompt = PROMPTS[2]
+    inputs = tokenizer(prompt, return_tensors="pt")
+    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits[0]
+    record = {"reference": f"transformers {transformers.__version__}", "inputs": prompt, "input_ids": inputs["input_ids"][0].tolist(),
+              "argmax": logits.argmax(-1).tolist(), "last": plain(logits[-1])}
+    (folder / "logits.json").write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
+    return bool(adjacent(logits, 2) > GAP)
+
+
+def classifier(model_type, head, tokenizer, config):
+    """The last token that is not padding decides."""
+    if not wanted(model_type, "sequence_classification"):
+        return
+    tokenizer = once(tokenizer)
+    labels = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
+    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config | labels))
+    checkpoint(model_type, "sequence_classification", head, filled, tokenizer, {"text-classification": [
+        Case(TEXTS[0]), Case(TEXTS, top_k=None), Case(TEXTS, "side by side, padded", batch_size=4, top_k=None), Case(TEXTS * 2, batch_size=3),
+        Case({"text": TEXTS[0], "text_pair": TEXTS[1]}), Case(TEXTS[1], function_to_apply="none", top_k=2),
+    ]}, under=MODELS)
+
+
+# ---- the tokenizers' own kinds
+
+END = ([], ["<|endoftext|>"])
+GPT2 = byte_bpe("GPT2Tokenizer", specials=END, merges=30, pad_token="<|endoftext|>")
+GPT2_SAVED = byte_bpe("GPT2Tokenizer", files="fast", specials=([], ["<|endoftext|>", "<|pad|>"]), merges=40, pad_token="<|pad|>")
+NEOX = byte_bpe("GPTNeoXTokenizer", files="fast", specials=(["<|endoftext|>", "<|padding|>"], []), merges=50, pad_token="<|padding|>")
+QWEN = dict(specials=([], ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]), merges=50, pad_token="<|endoftext|>", eos_token="<|im_end|>")
+CHAT = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+OPT = byte_bpe("GPT2Tokenizer", specials=(["<s>", "<pad>", "</s>", "<unk>"], []), merges=50, add_bos_token=True, bos_token="</s>", eos_token="</s>", unk_token="</s>",
+               pad_token="<pad>")
+LLAMA = pieces("LlamaTokenizer", size=360, table="identity", add_bos_token=True, legacy=False, pad_token="</s>")
+LLAMA3 = bare(merges=40, first=[], last=["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"], template=("<|begin_of_text|> $A", "<|begin_of_text|> $A <|begin_of_text|> $B"),
+              bos_token="<|begin_of_text|>", eos_token="<|end_of_text|>", pad_token="<|eot_id|>")
+GEMMA = pieces("GemmaTokenizer", size=360, table="identity", add_bos_token=True)
+
+# ---- shapes
+
+SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=30, max_position_embeddings=128)
+GROUPED = dict(SMALL, num_key_value_heads=2)

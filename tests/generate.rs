@@ -12,6 +12,7 @@ use formers::generate::log_softmax;
 use formers::generate::processors::{Context, PrefixAllowedTokens, Processors, Row};
 use formers::generate::sampling::{Sampler, argmax};
 use formers::generate::stopping::{StopReason, StopStrings, Stopping};
+use formers::preprocess::text::{Files, Folder, Tokenizer};
 use formers::{ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
@@ -410,6 +411,34 @@ fn stop_strings_stop_where_the_reference_does() {
         }
     }
     assert!(count > 200);
+}
+
+/// With the bytes that tokenizers of each kind give to their tokens (scripts/goldens/stop_strings.py).
+#[test]
+fn stop_strings_stop_where_the_reference_does_with_each_tokenizer() {
+    let mut wrong = Vec::new();
+    for golden in goldens("stop_tokenizers").as_array().unwrap() {
+        let name = golden["tokenizer"].as_str().unwrap();
+        let files = Folder::new(format!("{}/tests/goldens/tokenizers/{name}", env!("CARGO_MANIFEST_DIR")));
+        let config: Value = serde_json::from_slice(&files.read("config.json").unwrap().unwrap()).unwrap();
+        let tokenizer = Tokenizer::from_files(&files, &config).unwrap();
+        for (id, expected) in golden["tokens"].as_object().unwrap() {
+            let bytes: String = tokenizer.token_bytes(id.parse().unwrap()).iter().map(|byte| char::from(*byte)).collect();
+            if *expected != bytes {
+                wrong.push(format!("{name}: {id} is {bytes:?}, not {expected}"));
+            }
+        }
+        for case in golden["cases"].as_array().unwrap() {
+            let stop = StopStrings::new(&serde_json::from_value::<Vec<String>>(case["strings"].clone()).unwrap());
+            let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+            let hit = |length: usize| stop.is_hit(&ids[..length], |token| tokenizer.token_bytes(token));
+            let verdicts: String = (1..=ids.len()).map(|length| if hit(length) { '1' } else { '0' }).collect();
+            if case["verdicts"] != verdicts {
+                wrong.push(format!("{name}: {} in {ids:?}\n     got {verdicts}\n  wanted {}", case["strings"], case["verdicts"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

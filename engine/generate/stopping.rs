@@ -113,29 +113,6 @@ impl StopStrings {
     }
 }
 
-/// The bytes that a token of a byte-level vocabulary stands for; `None` for tokens with other characters (added tokens).
-pub fn byte_level_bytes(token: &str) -> Option<Vec<u8>> {
-    token.chars().map(byte_level_byte).collect()
-}
-
-/// The byte that a character of a byte-level vocabulary stands for: visible characters of Latin-1 for themselves, the others in order
-/// from U+0100 on.
-fn byte_level_byte(character: char) -> Option<u8> {
-    let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    let code = u32::from(character);
-    match u8::try_from(code) {
-        Ok(byte) => is_visible(byte).then_some(byte),
-        Err(_) => (0..=u8::MAX).filter(|byte| !is_visible(*byte)).nth(code.checked_sub(256)? as usize),
-    }
-}
-
-/// The byte of a byte-fallback token, `<0x0A>`.
-pub fn byte_fallback_byte(token: &str) -> Option<u8> {
-    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    let is_hex = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    is_hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,15 +134,5 @@ mod tests {
         assert!(!hit(&["stop"], &["stop", ""]));
         assert!(hit(&[""], &["a"]));
         assert!(!hit(&["a"], &[]));
-    }
-
-    #[test]
-    fn bytes_of_tokens() {
-        assert_eq!(byte_level_bytes("Ġhi").as_deref(), Some(&b" hi"[..]));
-        assert_eq!(byte_level_bytes("Ċ").as_deref(), Some(&b"\n"[..]));
-        assert_eq!(byte_level_bytes("Ã¶").as_deref(), Some("ö".as_bytes()));
-        assert_eq!(byte_level_bytes("a b"), None);
-        assert_eq!(byte_fallback_byte("<0x0a>"), Some(10));
-        assert_eq!([byte_fallback_byte("<0x+a>"), byte_fallback_byte("<s>")], [None, None]);
     }
 }

@@ -9,11 +9,25 @@ use tokenizers::{Decoder as _, DecoderWrapper, InputSequence, ModelWrapper, Norm
 use super::encode::{Cut, stride_error};
 use super::python::{CtcText, Python};
 use super::splitter::Splitter;
+use super::token_bytes::byte_fallback_byte;
 use super::{EncodeOptions, Encoding, Side, SpecialTokens, Text, Truncation};
 use crate::{Error, ErrorKind, Result};
 
 /// A tokenizer of the `tokenizers` crate.
 pub(crate) type Engine = TokenizerImpl<ModelWrapper, NormalizerWrapper, Splitter, PostProcessorWrapper, DecoderWrapper>;
+
+/// How the texts of tokens make the text of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// Tokens are bytes, of which several may make a character.
+    Bytes,
+    /// Tokens are text, except that some are single bytes. A run of those is characters, or, if damaged anywhere, none at all.
+    ByteFallback,
+    /// Tokens are text. Of its neighbours, one needs to know only whether there are any.
+    Pieces,
+    /// Any token may change the text of any other.
+    Whole,
+}
 
 pub(crate) enum Backend {
     Fast(Box<Fast>),
@@ -108,6 +122,28 @@ impl Backend {
         }
     }
 
+    pub(crate) fn joining(&self) -> Joining {
+        match self {
+            Self::Fast(fast) if fast.word_end.is_some() => Joining::Whole,
+            Self::Fast(fast) => joining(fast.engine.get_decoder()),
+            Self::Python(python) => python.joining(),
+        }
+    }
+
+    /// The token with an id, as far as decoding shows it.
+    pub(crate) fn shown_token(&self, id: u32, skip_special_tokens: bool) -> Option<String> {
+        match self {
+            Self::Fast(fast) => fast.shown_token(id, skip_special_tokens),
+            Self::Python(python) => python.shown_token(id, skip_special_tokens),
+        }
+    }
+
+    /// Whether the text of a token is open until the next one comes.
+    pub(crate) fn is_open(&self, token: &str) -> bool {
+        (self.joining() == Joining::ByteFallback && byte_fallback_byte(token).is_some())
+            || matches!(self, Self::Python(python) if python.is_open(token))
+    }
+
     pub(crate) fn decode_ctc(&self, ids: &[u32], skip_special_tokens: bool, special: &SpecialTokens) -> Option<CtcText> {
         match self {
             Self::Fast(_) => None,
@@ -190,15 +226,15 @@ impl Fast {
         self.post_processor.as_ref().map_or(0, |processor| processor.added_tokens(pair))
     }
 
-    /// Whether a token is known and leaves something in the text.
-    fn shows(&self, id: u32, skip_special_tokens: bool) -> bool {
+    fn shown_token(&self, id: u32, skip_special_tokens: bool) -> Option<String> {
         let token = self.engine.id_to_token(id);
-        token.is_some_and(|token| !skip_special_tokens || !self.engine.get_added_vocabulary().is_special_token(&token))
+        token.filter(|token| !skip_special_tokens || !self.engine.get_added_vocabulary().is_special_token(token))
     }
 
     fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
         // The decoder for marked word ends counts back from the last token without looking whether there is one.
-        if matches!(self.engine.get_decoder(), Some(DecoderWrapper::BPE(_))) && !ids.iter().any(|id| self.shows(*id, skip_special_tokens)) {
+        let shows = |id: &u32| self.shown_token(*id, skip_special_tokens).is_some();
+        if matches!(self.engine.get_decoder(), Some(DecoderWrapper::BPE(_))) && !ids.iter().any(shows) {
             return Ok(String::new());
         }
         let text = guarded("decoding", || self.engine.decode(ids, skip_special_tokens))?;
@@ -206,6 +242,31 @@ impl Fast {
             Some(word_end) => text.replace(word_end, " ").trim().to_owned(),
             None => text,
         })
+    }
+}
+
+fn joining(decoder: Option<&DecoderWrapper>) -> Joining {
+    let steps = match decoder {
+        Some(DecoderWrapper::Sequence(sequence)) => sequence.get_decoders(),
+        decoder => decoder.map(std::slice::from_ref).unwrap_or_default(),
+    };
+    if let [DecoderWrapper::ByteLevel(_)] = steps {
+        return Joining::Bytes;
+    }
+    // Once the tokens are one text, only a change at its beginning leaves what follows alone.
+    let fused = steps.iter().position(|step| matches!(step, DecoderWrapper::Fuse(_))).unwrap_or(steps.len());
+    let is_local = |(at, step): (usize, &DecoderWrapper)| match step {
+        DecoderWrapper::CTC(_) | DecoderWrapper::ByteLevel(_) | DecoderWrapper::Sequence(_) => false,
+        DecoderWrapper::Fuse(_) => true,
+        DecoderWrapper::Strip(strip) => at < fused || strip.stop == 0,
+        _ => at < fused,
+    };
+    if !steps.iter().enumerate().all(is_local) {
+        Joining::Whole
+    } else if steps.iter().any(|step| matches!(step, DecoderWrapper::ByteFallback(_))) {
+        Joining::ByteFallback
+    } else {
+        Joining::Pieces
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the files of a checkpoint to a tokenizer.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -87,7 +88,7 @@ fn from_python(class: &Class, read: python::Read, files: &dyn Files, mut init: I
     let special = special_tokens(&init);
     let settings = settings(class, &init)?;
     let backend = Backend::Python(Box::new(Python::new(parts, &init, &special)));
-    Ok(Tokenizer { backend, special, settings })
+    Ok(Tokenizer { backend, special, settings, before: OnceLock::new() })
 }
 
 /// Puts the parts together and adds the special tokens, in the order of the reference.
@@ -128,7 +129,7 @@ fn assemble(class: &Class, init: Init, parts: Parts, version: Version) -> Result
     engine.with_post_processor(processor);
     let settings = settings(class, &init)?;
     let backend = Backend::Fast(Box::new(Fast::new(engine, recipe.word_end.map(str::to_owned))?));
-    Ok(Tokenizer { backend, special, settings })
+    Ok(Tokenizer { backend, special, settings, before: OnceLock::new() })
 }
 
 fn special_tokens(init: &Init) -> SpecialTokens {

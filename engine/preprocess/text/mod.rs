@@ -18,6 +18,7 @@ mod python;
 mod sentencepiece;
 mod splitter;
 mod tiktoken;
+mod token_bytes;
 mod tokenizer;
 mod vocabulary;
 

@@ -1,5 +1,7 @@
 //! The tokenizer of a checkpoint: its vocabulary, special tokens and defaults.
 
+use std::sync::OnceLock;
+
 use super::backend::Backend;
 
 /// A side of a text.
@@ -17,6 +19,8 @@ pub struct Tokenizer {
     pub(crate) backend: Backend,
     pub(crate) special: SpecialTokens,
     pub(crate) settings: Settings,
+    /// What [`Tokenizer::token_bytes`] puts before a token.
+    pub(crate) before: OnceLock<Vec<String>>,
 }
 
 /// The tokens with a meaning of their own.

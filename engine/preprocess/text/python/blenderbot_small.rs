@@ -64,6 +64,11 @@ impl Words for BlenderbotSmall {
         self.vocabulary.ids.len()
     }
 
+    /// What a token that continues in the next one ends in is dropped only there.
+    fn is_open(&self, token: &str) -> bool {
+        token.ends_with("@@")
+    }
+
     fn join(&self, tokens: &[String], _: &SpecialTokens) -> String {
         tokens.join(" ").replace("@@ ", "").trim().to_owned()
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Parts, Vocabulary, Words, text_setting};
+use crate::preprocess::text::backend::Joining;
 use crate::preprocess::text::classes::{Class, DEFAULT};
 use crate::preprocess::text::init::{Init, Special, Token};
 use crate::preprocess::text::parts::missing;
@@ -95,6 +96,10 @@ impl Words for Ctc {
 
     fn join(&self, tokens: &[String], special: &SpecialTokens) -> String {
         self.read(tokens, special.pad_token()).text
+    }
+
+    fn joining(&self) -> Joining {
+        Joining::Whole
     }
 
     fn before_added(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::marian::join;
 use super::processor::Processor;
 use super::{Parts, Vocabulary, Words, text_setting};
+use crate::preprocess::text::backend::Joining;
 use crate::preprocess::text::classes::{Class, DEFAULT, languages};
 use crate::preprocess::text::init::Init;
 use crate::preprocess::text::parts::missing;
@@ -71,6 +72,10 @@ impl Words for M2m100 {
 
     fn size(&self) -> usize {
         self.vocabulary.ids.len()
+    }
+
+    fn joining(&self) -> Joining {
+        Joining::ByteFallback
     }
 
     fn join(&self, tokens: &[String], special: &SpecialTokens) -> String {

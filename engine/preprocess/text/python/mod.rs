@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use ctc::{CtcOffset, CtcText};
 
-use super::backend::longest_first_python;
+use super::backend::{Joining, longest_first_python};
 use super::encode::Cut;
 use super::init::{Init, Token};
 use super::{EncodeOptions, Encoding, Files, Side, SpecialTokens, Text, Truncation};
@@ -48,6 +48,16 @@ pub(crate) trait Words: Send + Sync {
 
     /// The text of tokens.
     fn join(&self, tokens: &[String], special: &SpecialTokens) -> String;
+
+    /// How the texts of tokens make the text of all.
+    fn joining(&self) -> Joining {
+        Joining::Pieces
+    }
+
+    /// Whether the text of a token is open until the next one comes.
+    fn is_open(&self, _: &str) -> bool {
+        false
+    }
 
     /// Whether the vocabulary knows its tokens better than the list of added ones.
     fn before_added(&self) -> bool {
@@ -246,6 +256,18 @@ impl Python {
         let delimiter = self.words.ctc().and_then(|ctc| self.token_to_id(&ctc.word_delimiter));
         let skipped = |id: &u32| skip_special_tokens && self.special_ids.contains(id) && delimiter != Some(*id);
         ids.iter().filter(|id| !skipped(id)).map(|id| self.token(*id)).collect()
+    }
+
+    pub(crate) fn joining(&self) -> Joining {
+        self.words.joining()
+    }
+
+    pub(crate) fn is_open(&self, token: &str) -> bool {
+        self.words.is_open(token)
+    }
+
+    pub(crate) fn shown_token(&self, id: u32, skip_special_tokens: bool) -> Option<String> {
+        self.tokens(&[id], skip_special_tokens).pop()
     }
 
     /// The text of the output of a speech model, with the place of each character and word; `None` for other classes.

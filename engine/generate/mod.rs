@@ -1,4 +1,5 @@
-//! How tokens are chosen: logits processors, sampling, beams and stopping. All of it is pure: no model, no session, no tokenizer.
+//! How tokens are chosen: logits processors, sampling, beams and stopping. All of it is pure: no model, no session, and no
+//! tokenizer, except where text is made of tokens as they come.
 
 pub mod beams;
 pub mod processors;
@@ -6,5 +7,7 @@ mod rank;
 pub mod sampling;
 mod scores;
 pub mod stopping;
+mod stream;
 
 pub use scores::log_softmax;
+pub use stream::TextStream;

@@ -5,6 +5,7 @@ pub mod chat;
 mod class;
 mod classes;
 mod decode;
+mod decode_stream;
 mod encode;
 mod encoding;
 mod files;
@@ -22,6 +23,8 @@ mod token_bytes;
 mod tokenizer;
 mod vocabulary;
 
+pub use decode_stream::DecodeStream;
+pub(crate) use decode_stream::take_front;
 pub use encode::{EncodeOptions, PaddingStrategy, Text, Truncation};
 pub use encoding::Encoding;
 pub use files::{Files, Folder};

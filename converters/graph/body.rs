@@ -1,9 +1,9 @@
 //! What a graph consists of: plain data that passes rewrite and the writer serializes.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use super::Dim;
-use crate::{Dtype, Error};
+use crate::{Dtype, Error, Result};
 
 /// Which value of a [`Body`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,49 @@ pub enum Data {
     },
     /// In memory: constants, and weights that a pass has computed.
     Inline(Arc<[u8]>),
+    /// Nowhere yet: computed when the graph is written. Initializers that name the same part share its bytes in a file.
+    Computed {
+        /// What is computed together.
+        parts: Arc<Computed>,
+        /// Which of the parts.
+        part: usize,
+        /// How many bytes.
+        len: u64,
+    },
+}
+
+impl Data {
+    /// How many bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Stored { len, .. } | Self::Computed { len, .. } => *len,
+            Self::Inline(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// Tensors that are computed together, from one weight: its numbers, their scales.
+pub struct Computed(Box<dyn Fn() -> Result<Vec<Vec<u8>>> + Send + Sync>);
+
+impl Computed {
+    /// Tensors that are computed by this, each time they are asked for.
+    pub fn new(compute: impl Fn() -> Result<Vec<Vec<u8>>> + Send + Sync + 'static) -> Self {
+        Self(Box::new(compute))
+    }
+
+    /// The bytes of all parts.
+    ///
+    /// # Errors
+    /// A weight that cannot be read, or not be stored in this way.
+    pub fn compute(&self) -> Result<Vec<Vec<u8>>> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Computed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Computed")
+    }
 }
 
 /// The value of an attribute.

@@ -14,7 +14,7 @@ mod shape;
 
 use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 
-pub use body::{Attribute, Attributes, Body, Data, Node, Value, ValueId};
+pub use body::{Attribute, Attributes, Body, Computed, Data, Node, Value, ValueId};
 pub use conv::{Conv, Pooling};
 
 use crate::{Dtype, Error, Result};

@@ -6,7 +6,7 @@ use half::f16;
 use rayon::prelude::*;
 
 /// Bits of a weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Bits {
     Four,
@@ -14,7 +14,7 @@ pub enum Bits {
 }
 
 /// How a weight is quantized in blocks. By default in 4 bits, blocks of 32, symmetrically, with scales in `f32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NBits {
     /// Bits of a weight.
     pub bits: Bits,
@@ -48,13 +48,8 @@ pub struct Blocks {
 /// # Errors
 /// A number that is infinite or none; a block size that the operator does not have; a scale that does not fit its type.
 pub fn n_bits(weights: &Matrix, options: &NBits) -> Result<Blocks> {
-    let NBits { bits, block_size, symmetric, scale_dtype } = *options;
-    if !(16..=256).contains(&block_size) || !block_size.is_power_of_two() {
-        return Err(Error::unsupported(format!("blocks of {block_size} weights; MatMulNBits takes a power of two from 16 to 256")));
-    }
-    if !matches!(scale_dtype, Dtype::F32 | Dtype::F16) {
-        return Err(Error::unsupported(format!("scales of type {scale_dtype:?}; MatMulNBits takes F32 and F16")));
-    }
+    options.check()?;
+    let NBits { bits, block_size, symmetric, .. } = *options;
     let blocks = weights.columns.div_ceil(block_size);
     let packed = |n: usize| match bits {
         Bits::Four => n.div_ceil(2),
@@ -90,7 +85,29 @@ pub fn n_bits(weights: &Matrix, options: &NBits) -> Result<Blocks> {
     Ok(Blocks { values, scales, zero_points: (!symmetric).then_some(zero_points) })
 }
 
+impl NBits {
+    /// Refuses what the operator does not have.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self { block_size, scale_dtype, .. } = self;
+        if !(16..=256).contains(block_size) || !block_size.is_power_of_two() {
+            return Err(Error::unsupported(format!("blocks of {block_size} weights; MatMulNBits takes a power of two from 16 to 256")));
+        }
+        if !matches!(scale_dtype, Dtype::F32 | Dtype::F16) {
+            return Err(Error::unsupported(format!("scales of type {scale_dtype:?}; MatMulNBits takes F32 and F16")));
+        }
+        Ok(())
+    }
+}
+
 impl Bits {
+    /// 4 or 8.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+
     fn largest(self) -> u8 {
         match self {
             Self::Four => 15,

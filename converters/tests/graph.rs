@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 
 use formers_converters::{
     Dtype, ErrorKind, Weights,
-    graph::{Conv, Data, Dim, Graph, Tensor},
-    layers::{Mask, attention, linear},
+    graph::{Body, Conv, Data, Dim, Graph, Tensor},
+    layers::{Mask, attention, embedding, linear, linear_no_bias},
     passes::{self, Storage, Target},
+    quantize::{Bits, NBits},
     weights::Tensors,
     writer,
 };
@@ -207,4 +208,104 @@ fn eight_bit_layers_take_few_operators() {
         let operators: Vec<&str> = body.nodes.iter().map(|node| node.op.as_str()).filter(|op| *op != "Identity").collect();
         assert_eq!(operators, expected);
     }
+}
+
+/// The shapes of the initializers by name.
+fn initializers(body: &Body) -> BTreeMap<String, (Dtype, Vec<Dim>)> {
+    body.initializers.keys().map(|&id| body.value(id)).map(|v| (v.name.clone(), (v.dtype, v.shape.clone()))).collect()
+}
+
+/// A head that is tied to the embeddings, and a layer whose width no block divides.
+fn blocks(folder: &std::path::Path, options: NBits) -> Body {
+    let tensors = checkpoint(folder, &[("dense.weight", &[64, 70]), ("dense.bias", &[64]), ("table.weight", &[40, 64])]);
+    let graph = Graph::new("model", Dtype::F32);
+    let weights = Weights::new(&graph, tensors);
+    let ids = graph.input("input_ids", Dtype::I64, &dims("b s"));
+    let y = &embedding(&weights.pp("table"), &ids) + linear(&weights.pp("dense"), &input(&graph, "b s 70"));
+    graph.output("logits", &linear_no_bias(&weights.pp("table"), &y));
+    passes::store(graph.finish().unwrap(), Storage::Blocks(options)).unwrap()
+}
+
+#[test]
+fn blocks_are_read_by_operators_that_widen_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bits, packed) in [(Bits::Four, 1), (Bits::Eight, 2)] {
+        for symmetric in [true, false] {
+            let body = blocks(folder.path(), NBits { bits, symmetric, ..NBits::default() });
+            let operators: Vec<&str> = body.nodes.iter().map(|node| node.op.as_str()).collect();
+            assert_eq!(operators, ["GatherBlockQuantized", "MatMulNBits", "Add", "MatMulNBits", "Identity"]);
+            let inputs: Vec<Vec<bool>> = body.nodes.iter().map(|node| node.inputs.iter().map(Option::is_some).collect()).collect();
+            assert_eq!(inputs[1], [true, true, true, !symmetric, false, true]);
+            assert_eq!(inputs[3].len(), if symmetric { 3 } else { 4 });
+            let product = &body.nodes[1].attributes;
+            let attributes = ["K", "N", "bits", "block_size", "accuracy_level"].map(|name| product.int(name));
+            assert_eq!(attributes, [70, 64, bits.count() as i64, 32, 4].map(Some));
+
+            let name = format!("Q{}", bits.count());
+            let mut expected = BTreeMap::from([
+                (format!("table.weight_{name}"), (Dtype::U8, dims(&format!("40 2 {}", 16 * packed)))),
+                (format!("table.weight_{name}_rows"), (Dtype::U8, dims(&format!("40 {}", 32 * packed)))),
+                ("table.weight_scales".into(), (Dtype::F32, dims("40 2"))),
+                (format!("dense.weight_{name}"), (Dtype::U8, dims(&format!("64 3 {}", 16 * packed)))),
+                ("dense.weight_scales".into(), (Dtype::F32, dims("64 3"))),
+                ("dense.bias".into(), (Dtype::F32, dims("64"))),
+            ]);
+            if !symmetric {
+                expected.insert("table.weight_zero_points".into(), (Dtype::U8, dims(&format!("40 {packed}"))));
+                expected.insert("dense.weight_zero_points".into(), (Dtype::U8, dims(if packed == 1 { "64 2" } else { "64 3" })));
+            }
+            assert_eq!(initializers(&body), expected);
+        }
+    }
+}
+
+#[test]
+fn a_tied_head_and_its_embeddings_are_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = blocks(folder.path(), NBits::default());
+    assert!(body.initializers.values().all(|data| !matches!(data, Data::Inline(_))));
+    writer::write_folder(&body, folder.path(), "model_q4.onnx").unwrap();
+    // A page for the numbers of each weight: the scales are small enough for the model itself.
+    assert_eq!(fs::metadata(folder.path().join("model_q4.onnx_data")).unwrap().len(), 4096 + 64 * 3 * 16);
+}
+
+#[test]
+fn rows_that_end_within_a_block_are_cut_to_their_width() {
+    let folder = tempfile::tempdir().unwrap();
+    let lookup = |options| {
+        let graph = Graph::new("model", Dtype::F32);
+        let weights = Weights::new(&graph, checkpoint(folder.path(), &[("table.weight", &[40, 70])]));
+        graph.output("y", &embedding(&weights.pp("table"), &graph.input("input_ids", Dtype::I64, &dims("b s"))));
+        passes::store(graph.finish().unwrap(), Storage::Blocks(options)).unwrap()
+    };
+    let operators = |body: &Body| body.nodes.iter().map(|node| node.op.clone()).collect::<Vec<_>>();
+    let body = lookup(NBits::default());
+    assert_eq!(operators(&body), ["GatherBlockQuantized", "Slice", "Identity"]);
+    assert_eq!(body.value(body.outputs[0]).shape, dims("b s 70"));
+    // Three blocks in 4 bits have zero points of one and a half bytes.
+    assert_eq!(operators(&lookup(NBits { symmetric: false, ..NBits::default() })), ["Gather", "Identity"]);
+    assert_eq!(operators(&lookup(NBits { symmetric: false, bits: Bits::Eight, ..NBits::default() }))[0], "GatherBlockQuantized");
+}
+
+#[test]
+fn weights_that_cannot_be_put_in_blocks_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |options| {
+        let graph = Graph::new("model", Dtype::F32);
+        passes::store(graph.finish().unwrap(), Storage::Blocks(options)).unwrap_err().to_string()
+    };
+    assert!(refused(NBits { block_size: 0, ..NBits::default() }).contains("a power of two from 16 to 256"));
+    // Computed while the model is written, long after it was opened.
+    let body = blocks(folder.path(), NBits::default());
+    let path = folder.path().join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let error = writer::write_folder(&body, folder.path(), "model_q4.onnx").unwrap_err();
+    assert!(error.to_string().contains("tensor table.weight: row 39 contains NaN"), "{error}");
+    fs::write(&path, &bytes[..last]).unwrap();
+    let error = writer::write_folder(&body, folder.path(), "model_q4.onnx").unwrap_err();
+    assert!(error.to_string().contains("has become shorter"), "{error}");
+    assert!(fs::read_dir(folder.path()).unwrap().count() == 1);
 }

@@ -8,10 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use super::proto::{self, Place};
+use super::{
+    computed::Last,
+    proto::{self, Place},
+};
 use crate::{
     Error, Result,
-    graph::{Body, Data, ValueId},
+    graph::{Body, Computed, Data, ValueId},
 };
 
 /// Initializers below this size stay in the model itself.
@@ -29,7 +32,14 @@ pub fn write_folder(body: &Body, folder: &Path, file_name: &str) -> Result<Vec<P
     let data = folder.join(format!("{file_name}_data"));
     let (model_part, data_part) = (Part::new(&model)?, Part::new(&data)?);
 
-    let mut weights = Weights { out: BufWriter::new(data_part.create()?), path: data_part.path.clone(), at: 0, sources: BTreeMap::new() };
+    let mut weights = Weights {
+        out: BufWriter::new(data_part.create()?),
+        path: data_part.path.clone(),
+        at: 0,
+        sources: BTreeMap::new(),
+        computed: Last::default(),
+        shared: BTreeMap::new(),
+    };
     let location = format!("{file_name}_data");
     let bytes = proto::encode(body, |id, initializer| weights.place(body, id, initializer, &location))?;
     let written = weights.finish()?;
@@ -81,34 +91,48 @@ struct Weights {
     path: PathBuf,
     at: u64,
     sources: BTreeMap<Arc<Path>, File>,
+    computed: Last,
+    /// Where the parts of computed weights are, by their addresses.
+    shared: BTreeMap<(*const Computed, usize), u64>,
 }
 
 impl Weights {
     fn place(&mut self, body: &Body, id: ValueId, data: &Data, location: &str) -> Result<Place> {
+        let len = data.size();
+        if len < SMALL {
+            return Ok(Place::Inside(self.small(data)?));
+        }
+        let shared = if let Data::Computed { parts, part, .. } = data { Some((Arc::as_ptr(parts), *part)) } else { None };
+        if let Some(&offset) = shared.and_then(|key| self.shared.get(&key)) {
+            return Ok(Place::File { location: location.into(), offset, len });
+        }
+        let at = self.align()?;
         match data {
-            Data::Inline(bytes) if (bytes.len() as u64) < SMALL => Ok(Place::Inside(bytes.to_vec())),
-            Data::Stored { file, offset, len } if *len < SMALL => {
+            Data::Inline(bytes) => self.out.write_all(bytes).map_err(|e| Error::io(&self.path, e))?,
+            Data::Computed { parts, part, len } => {
+                let bytes = self.computed.part(parts, *part, *len)?;
+                self.out.write_all(bytes).map_err(|e| Error::io(&self.path, e))?;
+            }
+            Data::Stored { file, offset, len } => {
+                self.source(file)?;
+                let Self { out, sources, path, .. } = self;
+                let source = sources.get_mut(file).ok_or_else(|| Error::checkpoint(format!("{} is not open", file.display())))?;
+                copy(source, *offset, *len, out).map_err(|e| e.blame(file, path).at(&body.value(id).name))?;
+            }
+        }
+        self.at += len;
+        self.shared.extend(shared.map(|key| (key, at)));
+        Ok(Place::File { location: location.into(), offset: at, len })
+    }
+
+    fn small(&mut self, data: &Data) -> Result<Vec<u8>> {
+        match data {
+            Data::Inline(bytes) => Ok(bytes.to_vec()),
+            Data::Computed { parts, part, len } => Ok(self.computed.part(parts, *part, *len)?.to_vec()),
+            Data::Stored { file, offset, len } => {
                 let mut bytes = Vec::new();
                 self.copy(file, *offset, *len, &mut bytes)?;
-                Ok(Place::Inside(bytes))
-            }
-            _ => {
-                let offset = self.align()?;
-                let len = match data {
-                    Data::Inline(bytes) => {
-                        self.out.write_all(bytes).map_err(|e| Error::io(&self.path, e))?;
-                        bytes.len() as u64
-                    }
-                    Data::Stored { file, offset, len } => {
-                        self.source(file)?;
-                        let Self { out, sources, path, .. } = self;
-                        let source = sources.get_mut(file).ok_or_else(|| Error::checkpoint(format!("{} is not open", file.display())))?;
-                        copy(source, *offset, *len, out).map_err(|e| e.blame(file, path).at(&body.value(id).name))?;
-                        *len
-                    }
-                };
-                self.at += len;
-                Ok(Place::File { location: location.into(), offset, len })
+                Ok(bytes)
             }
         }
     }

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::proto::{self, Place};
+use super::{
+    computed::Last,
+    proto::{self, Place},
+};
 use crate::{
     Error, Result,
     graph::{Body, Data},
@@ -37,16 +40,18 @@ pub fn in_memory(body: &Body) -> Result<Model> {
                 real.insert(file, file.canonicalize().map_err(|e| Error::io(file, e))?);
             }
             Data::Stored { .. } => {}
-            Data::Inline(bytes) => inside += bytes.len() as u64,
+            Data::Inline(_) | Data::Computed { .. } => inside += data.size(),
         }
     }
     if inside >= LARGEST {
         return Err(Error::unsupported(format!("{inside} bytes of computed weights do not fit a model in memory: convert it to a folder")));
     }
     let folder = common_folder(real.values())?;
+    let mut computed = Last::default();
     let bytes = proto::encode(body, |_, data| {
         Ok::<_, Error>(match data {
             Data::Inline(bytes) => Place::Inside(bytes.to_vec()),
+            Data::Computed { parts, part, len } => Place::Inside(computed.part(parts, *part, *len)?.to_vec()),
             Data::Stored { file, offset, len } => {
                 let path = real.get(&**file).and_then(|path| path.strip_prefix(folder.as_deref()?).ok());
                 let path =

@@ -2,6 +2,7 @@
 //!
 //! The same graph gives the same bytes.
 
+mod computed;
 mod folder;
 mod memory;
 mod proto;

@@ -1,0 +1,167 @@
+//! Weights in blocks of a row, which the operators widen while they compute.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use half::f16;
+
+use super::{Casts, Pass, Reader, fixed, with_bytes};
+use crate::{
+    Dtype, Result,
+    graph::{Attributes, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
+    quantize::{self, Bits, Matrix, NBits},
+};
+
+/// What `MatMulNBits` may compute with inside: 8-bit integers, where the processor has instructions for them.
+const ACCURACY_LEVEL: i64 = 4;
+
+pub(super) struct Blocks {
+    options: NBits,
+    /// By where the weight is stored: a head that is tied to the embeddings shares theirs, even under a key of its own.
+    packed: BTreeMap<(Option<Arc<Path>>, u64), Packed>,
+    products: BTreeMap<ValueId, Product>,
+}
+
+/// A weight in blocks.
+#[derive(Clone)]
+struct Packed {
+    rows: usize,
+    width: usize,
+    /// For `MatMulNBits`: `[rows, blocks, bytes of a block]`.
+    values: Tensor,
+    /// The same bytes for `GatherBlockQuantized`: `[rows, bytes of a row]`.
+    table: Tensor,
+    /// `[rows, blocks]`
+    scales: Tensor,
+    zero_points: Option<Tensor>,
+}
+
+/// A product with a weight: its operands, in case that a bias follows.
+#[derive(Clone)]
+struct Product {
+    x: Tensor,
+    weight: Packed,
+    shape: Vec<Dim>,
+}
+
+impl Pass for Blocks {
+    fn replace(&mut self, graph: &Graph, node: &Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
+        if !matches!(graph.float(), Dtype::F32 | Dtype::F16) {
+            return Ok(None);
+        }
+        let replaced = match Reader::of(node) {
+            Some(Reader::Linear(x, w)) => self.linear(graph, x, w, casts),
+            Some(Reader::Sum(a, b)) => self.biased(graph, a, b, casts).or_else(|| self.biased(graph, b, a, casts)),
+            Some(Reader::Lookup(w, indices)) => self.embedding(graph, w, indices, casts),
+            None => None,
+        };
+        Ok(replaced.map(|tensor| vec![tensor]))
+    }
+}
+
+impl Blocks {
+    pub(super) fn new(options: NBits) -> Self {
+        Self { options, packed: BTreeMap::new(), products: BTreeMap::new() }
+    }
+
+    fn linear(&mut self, graph: &Graph, x: ValueId, w: ValueId, casts: &Casts) -> Option<Tensor> {
+        let weight = self.packed(graph, casts.weight(graph, w, 2)?)?;
+        let x = graph.handle(x);
+        let mut shape = x.shape();
+        *shape.last_mut()? = weight.rows.into();
+        let product = Product { x, weight, shape };
+        let y = product.apply(graph, self.options, None)?;
+        self.products.insert(y.id(), product);
+        Some(y)
+    }
+
+    /// The sum of a product and its bias, as one operator: the product alone is pruned if nothing else reads it.
+    fn biased(&self, graph: &Graph, x: ValueId, bias: ValueId, casts: &Casts) -> Option<Tensor> {
+        let product = self.products.get(&x)?;
+        let value = graph.value(bias);
+        let fits = value.dtype == product.x.dtype() && value.shape == [Dim::Fixed(product.weight.rows)];
+        (fits && casts.is_constant(graph, bias)).then(|| product.apply(graph, self.options, Some(&graph.handle(bias))))?
+    }
+
+    fn embedding(&mut self, graph: &Graph, w: ValueId, indices: ValueId, casts: &Casts) -> Option<Tensor> {
+        let Packed { width, table, scales, zero_points, .. } = self.packed(graph, casts.weight(graph, w, 2)?)?;
+        let blocks = scales.fixed(-1);
+        // ONNX Runtime 1.23 reads wrong zero points where those of a row do not fill their bytes.
+        if zero_points.is_some() && self.options.bits == Bits::Four && !blocks.is_multiple_of(2) {
+            return None;
+        }
+        let indices = graph.handle(indices);
+        let mut shape = indices.shape();
+        shape.push((blocks * self.options.block_size).into());
+        let attributes = attributes(self.options).with("gather_axis", 0i64).with("quantize_axis", 1i64);
+        let inputs = [Some(&table), Some(&indices), Some(&scales), zero_points.as_ref()];
+        let inputs = if zero_points.is_some() { &inputs[..] } else { &inputs[..3] };
+        let found = graph.op("GatherBlockQuantized", "com.microsoft", inputs, attributes, &[(scales.dtype(), shape)]).into_iter().next()?;
+        // The last block of a row may be longer than the row.
+        Some(if width < found.fixed(-1) { found.slice(-1, 0, width as i64) } else { found })
+    }
+
+    /// A matrix in blocks, quantized once however many operators read it.
+    fn packed(&mut self, graph: &Graph, weight: ValueId) -> Option<Packed> {
+        let value = graph.value(weight);
+        let [rows, width] = <[usize; 2]>::try_from(fixed(&value.shape)).ok()?;
+        let data = graph.data(weight)?;
+        let key = match &data {
+            Data::Stored { file, offset, .. } => (Some(file.clone()), *offset),
+            _ => (None, weight.0 as u64),
+        };
+        if let Some(packed) = self.packed.get(&key) {
+            return Some(packed.clone());
+        }
+        let options = NBits { scale_dtype: graph.float(), ..self.options };
+        let name = value.name.clone();
+        let parts = Arc::new(Computed::new(move || {
+            let made = with_bytes(&data, |bytes| parts(&Matrix::new(bytes, value.dtype, [rows, width])?, &options));
+            made.map_err(|e| e.at(format!("tensor {}", value.name)))
+        }));
+        let stored = |end: &str, part, dtype: Dtype, shape: &[usize]| {
+            let len = dtype.bytes(shape)?;
+            Some(graph.stored(&format!("{name}_{end}"), dtype, shape, Data::Computed { parts: parts.clone(), part, len }))
+        };
+        let bits = options.bits.count();
+        let (blocks, block_bytes) = (width.div_ceil(options.block_size), options.block_size * bits / 8);
+        let packed = Packed {
+            rows,
+            width,
+            values: stored(&format!("Q{bits}"), 0, Dtype::U8, &[rows, blocks, block_bytes])?,
+            table: stored(&format!("Q{bits}_rows"), 0, Dtype::U8, &[rows, blocks * block_bytes])?,
+            scales: stored("scales", 1, options.scale_dtype, &[rows, blocks])?,
+            zero_points: if options.symmetric {
+                None
+            } else {
+                Some(stored("zero_points", 2, Dtype::U8, &[rows, (blocks * bits).div_ceil(8)])?)
+            },
+        };
+        self.packed.insert(key, packed.clone());
+        Some(packed)
+    }
+}
+
+impl Product {
+    fn apply(&self, graph: &Graph, options: NBits, bias: Option<&Tensor>) -> Option<Tensor> {
+        let Packed { rows, width, values, scales, zero_points, .. } = &self.weight;
+        let inputs = [Some(&self.x), Some(values), Some(scales), zero_points.as_ref(), None, bias];
+        let count = inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let attributes = attributes(options).with("K", *width).with("N", *rows).with("accuracy_level", ACCURACY_LEVEL);
+        let outputs = [(self.x.dtype(), self.shape.clone())];
+        graph.op("MatMulNBits", "com.microsoft", inputs.get(..count)?, attributes, &outputs).into_iter().next()
+    }
+}
+
+fn attributes(options: NBits) -> Attributes {
+    Attributes::new().with("bits", options.bits.count()).with("block_size", options.block_size)
+}
+
+/// The tensors of a weight as they are stored: the numbers, the scales, and the zero points if there are any.
+fn parts(weights: &Matrix, options: &NBits) -> Result<Vec<Vec<u8>>> {
+    let quantize::Blocks { values, scales, zero_points } = quantize::n_bits(weights, options)?;
+    let scales = match options.scale_dtype {
+        Dtype::F16 => scales.iter().flat_map(|&scale| f16::from_f32(scale).to_le_bytes()).collect(),
+        _ => bytemuck::cast_slice(&scales).to_vec(),
+    };
+    Ok([values, scales].into_iter().chain(zero_points).collect())
+}

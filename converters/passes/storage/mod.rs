@@ -1,0 +1,153 @@
+//! Weights in fewer bits: which initializers, and the operators that read them.
+
+mod blocks;
+mod float16;
+mod int8;
+
+use std::{collections::BTreeMap, fs::File};
+
+use memmap2::MmapOptions;
+
+use super::rewrite::rewrite;
+use crate::{
+    Error, Result,
+    graph::{Body, Data, Dim, Graph, Node, Tensor, ValueId},
+    quantize::NBits,
+};
+
+/// How weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Storage {
+    /// As 16-bit floats, computed with in the graph's own type.
+    Float16,
+    /// Linear layers in 8 bits with a scale for each output, multiplied with inputs that are quantized while the graph
+    /// runs; embeddings in 8 bits with one scale. As ONNX Runtime's `quantize_dynamic(per_channel=True)` does it, but
+    /// where a layer narrows (the second one of an MLP) each row of its input has a scale of its own: behind an
+    /// activation function some tokens are larger than the others by far, and would leave these no precision.
+    Int8,
+    /// Linear layers and embeddings in 4 or 8 bits with a scale for each block of a row, for ONNX Runtime's `MatMulNBits`
+    /// and `GatherBlockQuantized`. The weights are computed when the graph is written, one after the other. Scales have
+    /// the type that the graph computes in, whatever [`NBits::scale_dtype`] says.
+    Blocks(NBits),
+}
+
+/// Smaller weights stay as they are: biases and norms cost nothing and matter much.
+const SMALL: usize = 1024;
+
+/// Stores the weights of a graph in fewer bits.
+pub fn store(body: Body, storage: Storage) -> Result<Body> {
+    let mut pass: Box<dyn Pass> = match storage {
+        Storage::Float16 => Box::<float16::Float16>::default(),
+        Storage::Int8 => Box::<int8::Int8>::default(),
+        Storage::Blocks(options) => {
+            options.check()?;
+            Box::new(blocks::Blocks::new(options))
+        }
+    };
+    let mut casts = Casts::default();
+    let mut failed = None;
+    let body = rewrite(body, |graph, node| {
+        if failed.is_some() || casts.note(graph, node) {
+            return None;
+        }
+        pass.replace(graph, node, &casts).unwrap_or_else(|error| {
+            failed = Some(error);
+            None
+        })
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(super::prune::prune(body)),
+    }
+}
+
+/// One way of storing weights.
+trait Pass {
+    /// What takes the place of a node, where it reads a weight that is to be stored in another way.
+    fn replace(&mut self, graph: &Graph, node: &Node, casts: &Casts) -> Result<Option<Vec<Tensor>>>;
+}
+
+/// The operators that quantized weights are made for.
+enum Reader {
+    /// A linear layer: what is multiplied, and the weight `[out, in]`.
+    Linear(ValueId, ValueId),
+    /// A sum, which may be that of a linear layer and its bias.
+    Sum(ValueId, ValueId),
+    /// The rows of a table: the table, and the indices.
+    Lookup(ValueId, ValueId),
+}
+
+impl Reader {
+    fn of(node: &Node) -> Option<Self> {
+        let input = |i: usize| node.inputs.get(i).copied().flatten();
+        let (a, b) = (input(0)?, input(1)?);
+        match node.op.as_str() {
+            "FusedMatMul" => {
+                let plain = node.attributes.int("transB") == Some(1) && node.attributes.float("alpha").unwrap_or(1.0) == 1.0;
+                plain.then_some(Self::Linear(a, b))
+            }
+            "Add" => Some(Self::Sum(a, b)),
+            "Gather" if node.attributes.int("axis").unwrap_or(0) == 0 => Some(Self::Lookup(a, b)),
+            _ => None,
+        }
+    }
+}
+
+/// The weights behind the outputs of casts: a graph reads what a checkpoint stores in another type through these.
+#[derive(Default)]
+struct Casts(BTreeMap<ValueId, ValueId>);
+
+impl Casts {
+    /// Notes a cast of a weight, so that its readers find the weight itself; whether the node is one.
+    fn note(&mut self, graph: &Graph, node: &Node) -> bool {
+        let source = node.inputs.first().copied().flatten();
+        let cast = source.filter(|&id| node.op == "Cast" && graph.data(id).is_some() && graph.value(id).dtype.is_float());
+        if let (Some(id), Some(&output)) = (cast, node.outputs.first()) {
+            self.0.insert(output, id);
+        }
+        cast.is_some()
+    }
+
+    /// Whether a value is a weight or a constant, cast or not.
+    fn is_constant(&self, graph: &Graph, id: ValueId) -> bool {
+        self.0.contains_key(&id) || graph.data(id).is_some()
+    }
+
+    /// The floating-point weight behind a value, if it is one of this rank or more that is worth storing in fewer bits.
+    fn weight(&self, graph: &Graph, id: ValueId, rank: usize) -> Option<ValueId> {
+        let id = self.0.get(&id).copied().unwrap_or(id);
+        let value = graph.value(id);
+        let shape = fixed(&value.shape);
+        let worthy = value.dtype.is_float() && value.dtype.bits() <= 32 && shape.len() >= rank && shape.iter().product::<usize>() >= SMALL;
+        (worthy && graph.data(id).is_some()).then_some(id)
+    }
+}
+
+/// Computes something from the bytes of a weight, which is mapped only for that long.
+fn read<T>(graph: &Graph, id: ValueId, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let data = graph.data(id).ok_or_else(|| Error::tensor("not a weight"));
+    data.and_then(|data| with_bytes(&data, compute)).map_err(|e| e.at(format!("tensor {}", graph.value(id).name)))
+}
+
+#[allow(unsafe_code)]
+fn with_bytes<T>(data: &Data, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    match data {
+        Data::Inline(bytes) => compute(bytes),
+        Data::Computed { parts, part, .. } => compute(parts.compute()?.get(*part).map_or(&[], Vec::as_slice)),
+        Data::Stored { file, offset, len } => {
+            let opened = File::open(file).map_err(|e| Error::io(file, e))?;
+            let there = opened.metadata().map_err(|e| Error::io(file, e))?.len();
+            let shorter = || Error::checkpoint(format!("{} has become shorter", file.display()));
+            let end = offset.checked_add(*len).filter(|&end| end <= there);
+            let size = usize::try_from(*len).ok().filter(|_| end.is_some()).ok_or_else(shorter)?;
+            // SAFETY: as for the checkpoint's own maps: nobody is expected to shorten a weight file while it is read.
+            let map = unsafe { MmapOptions::new().offset(*offset).len(size).map(&opened) }.map_err(|e| Error::io(file, e))?;
+            compute(&map)
+        }
+    }
+}
+
+fn fixed(shape: &[Dim]) -> Vec<usize> {
+    shape.iter().map(|d| d.fixed().unwrap_or_default()).collect()
+}

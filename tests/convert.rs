@@ -57,9 +57,12 @@ fn an_exported_folder_answers_as_the_checkpoint_does() {
     let checkpoint = golden("bert/sequence_classification");
     let out = tempfile::tempdir().unwrap();
     let fresh = classify(options(&checkpoint, ModelDtype::Fp32, Source::Safetensors));
-    for (dtype, file, tolerance) in
-        [(ModelDtype::Fp32, "model.onnx", 1e-6), (ModelDtype::Fp16, "model_fp16.onnx", 2e-3), (ModelDtype::Int8, "model_int8.onnx", 5e-2)]
-    {
+    for (dtype, file, tolerance) in [
+        (ModelDtype::Fp32, "model.onnx", 1e-6),
+        (ModelDtype::Fp16, "model_fp16.onnx", 2e-3),
+        (ModelDtype::Int8, "model_int8.onnx", 5e-2),
+        (ModelDtype::Q4, "model_q4.onnx", 1e-1),
+    ] {
         let pretrained = Pretrained::open(options(&checkpoint, dtype, Source::Auto)).unwrap();
         pretrained.export(pretrained.head(), out.path()).unwrap();
         assert!(out.path().join("onnx").join(file).is_file());
@@ -74,8 +77,8 @@ fn an_exported_folder_answers_as_the_checkpoint_does() {
     assert_eq!(classify(options(out.path(), ModelDtype::Fp32, Source::Onnx)), fresh);
     let config: Value = serde_json::from_slice(&fs::read(out.path().join("config.json")).unwrap()).unwrap();
     let external = &config["transformers.js_config"]["use_external_data_format"];
-    assert_eq!(*external, json!({"model.onnx": 1, "model_fp16.onnx": 1, "model_int8.onnx": 1}));
-    let sizes = ["model.onnx_data", "model_fp16.onnx_data", "model_int8.onnx_data"]
+    assert_eq!(*external, json!({"model.onnx": 1, "model_fp16.onnx": 1, "model_int8.onnx": 1, "model_q4.onnx": 1}));
+    let sizes = ["model.onnx_data", "model_fp16.onnx_data", "model_int8.onnx_data", "model_q4.onnx_data"]
         .map(|f| fs::metadata(out.path().join("onnx").join(f)).unwrap().len());
     assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
 }
@@ -102,9 +105,9 @@ fn weights_give_way_to_a_ready_made_file_of_a_type_that_they_cannot_be_converted
     let folder = copy("bert/sequence_classification");
     let pretrained = Pretrained::open(options(folder.path(), ModelDtype::Fp32, Source::Auto)).unwrap();
     pretrained.export_in_place(pretrained.head()).unwrap();
-    fs::rename(folder.path().join("model.onnx"), folder.path().join("model_q4.onnx")).unwrap();
+    fs::rename(folder.path().join("model.onnx"), folder.path().join("model_bnb4.onnx")).unwrap();
     let source = |dtype| Pretrained::open(options(folder.path(), dtype, Source::Auto)).unwrap().source().unwrap();
-    assert_eq!([source(ModelDtype::Q4), source(ModelDtype::Int8)], [Source::Onnx, Source::Safetensors]);
+    assert_eq!([source(ModelDtype::Bnb4), source(ModelDtype::Q4)], [Source::Onnx, Source::Safetensors]);
     let error = formers::pipeline("text-classification", options(folder.path(), ModelDtype::Q4f16, Source::Auto)).err().unwrap();
     assert!(error.to_string().contains("not to q4f16"), "{error}");
 }
@@ -122,11 +125,18 @@ fn a_classifiers_file_gives_no_hidden_states() {
 #[test]
 fn the_same_checkpoint_gives_the_same_bytes() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    for (out, dtype) in [(&a, ModelDtype::Int8), (&b, ModelDtype::Int8), (&a, ModelDtype::Fp32), (&b, ModelDtype::Fp32)] {
+    for (out, dtype) in [
+        (&a, ModelDtype::Int8),
+        (&b, ModelDtype::Int8),
+        (&a, ModelDtype::Q4),
+        (&b, ModelDtype::Q4),
+        (&a, ModelDtype::Fp32),
+        (&b, ModelDtype::Fp32),
+    ] {
         let pretrained = Pretrained::open(options(&golden("bert/masked_lm"), dtype, Source::Auto)).unwrap();
         pretrained.export(pretrained.head(), out.path()).unwrap();
     }
-    for file in ["model.onnx", "model.onnx_data", "model_int8.onnx", "model_int8.onnx_data"] {
+    for file in ["model.onnx", "model.onnx_data", "model_int8.onnx", "model_int8.onnx_data", "model_q4.onnx", "model_q4.onnx_data"] {
         assert!(fs::read(a.path().join("onnx").join(file)).unwrap() == fs::read(b.path().join("onnx").join(file)).unwrap(), "{file}");
     }
 }

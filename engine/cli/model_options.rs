@@ -51,7 +51,9 @@ pub(super) struct ModelOptions {
     /// error; auto, the default, takes the first that works.
     #[arg(long)]
     device: Option<Device>,
-    /// The type of the weights: auto, fp32, fp16, int8, q8; of ready-made ONNX files any that is there.
+    /// The type of the weights: auto, fp32, fp16, int8 (or q8), q4; of ready-made ONNX files any that is there.
+    ///
+    /// int8 and q8 multiply in 8 bits; q4 stores weights in 4 bits, with a scale for each 32 of them.
     #[arg(long, default_value = "auto")]
     dtype: ModelDtype,
     /// Threads within an operator; by default one for each physical core.

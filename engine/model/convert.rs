@@ -6,6 +6,7 @@ use formers_converters::{
     Dtype,
     graph::Body,
     passes::{self, Storage},
+    quantize::NBits,
     writer,
 };
 use formers_models::{Head, Request};
@@ -41,8 +42,10 @@ pub(super) fn storage(dtype: ModelDtype) -> Result<Option<Storage>> {
     match dtype {
         ModelDtype::Auto | ModelDtype::Fp32 => Ok(None),
         ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
+        // What transformers.js calls q8, `model_quantized.onnx`, is this as well, not 8 bits in blocks.
         ModelDtype::Int8 | ModelDtype::Q8 => Ok(Some(Storage::Int8)),
-        other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8 or q8, not to {other}"))),
+        ModelDtype::Q4 => Ok(Some(Storage::Blocks(NBits::default()))),
+        other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8, q8 or q4, not to {other}"))),
     }
 }
 

@@ -64,7 +64,9 @@ pub enum ModelDtype {
     Fp16,
     Int8,
     Uint8,
+    /// Converted, the same as `Int8`.
     Q8,
+    /// Converted, 4 bits with a scale for each block of 32 weights.
     Q4,
     Q4f16,
     Bnb4,

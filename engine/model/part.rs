@@ -97,9 +97,5 @@ fn bytes(file: &Path) -> u64 {
 
 /// How large the weights of a graph are.
 pub(super) fn weights(body: &formers_converters::graph::Body) -> u64 {
-    let size = |data: &Data| match data {
-        Data::Inline(bytes) => bytes.len() as u64,
-        Data::Stored { len, .. } => *len,
-    };
-    body.initializers.values().map(size).sum()
+    body.initializers.values().map(Data::size).sum()
 }

@@ -1,10 +1,12 @@
 """Runs what `formers convert` writes with Python's onnxruntime, against torch. Usage: exported.py FORMERS [PART OF A FOLDER'S NAME...]
 
-FORMERS is the program. Every golden checkpoint is converted to fp32, fp16 and int8; each folder must answer like the checkpoint, with the tokenizer that
-lies in it. In version 4 of the reference the folders go through Optimum instead.
+FORMERS is the program. Every golden checkpoint is converted to fp32, fp16, int8 and q4; each folder must answer like the checkpoint, with the tokenizer that
+lies in it. Random weights say nothing in 4 bits, so q4 must answer like the checkpoint with its weights rounded to the 4 bits that they have, which numpy does
+here: what is left is what `MatMulNBits` loses where it rounds its inputs. In version 4 of the reference the folders go through Optimum instead.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,13 +15,15 @@ from pathlib import Path
 from common import GOLDENS, ODD, TEXTS, VERSION
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 # Of fp32 the largest difference, in parts of the largest value where that is beyond one; of the others the least cosine.
 FP32 = 1e-4
-COSINES = {"fp16": 0.999, "int8": 0.98}
+COSINES = {"fp16": 0.999, "int8": 0.98, "q4": 0.98}
 HEADS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForImageClassification", "ForCTC")
 
 
@@ -55,11 +59,14 @@ def convert(program, folder, out, dtype):
 def through_onnxruntime(program, folder, out):
     config = json.loads((folder / "config.json").read_text())
     model = getattr(transformers, config["architectures"][0]).from_pretrained(folder, dtype=torch.float32).eval()
-    for dtype, suffix in (("fp32", ""), ("fp16", "_fp16"), ("int8", "_int8")):
+    for dtype, suffix in (("fp32", ""), ("fp16", "_fp16"), ("int8", "_int8"), ("q4", "_q4")):
         convert(program, folder, out, dtype)
         listed = json.loads((out / "config.json").read_text()).get("transformers.js_config", {}).get("use_external_data_format", {})
         assert (f"model{suffix}.onnx" in listed) == (out / "onnx" / f"model{suffix}.onnx_data").exists(), listed
         session = onnxruntime.InferenceSession(out / "onnx" / f"model{suffix}.onnx", providers=["CPUExecutionProvider"])
+        if dtype == "q4":
+            copy = rounded(folder, out / "onnx" / "model_q4.onnx", out / "rounded")
+            model = type(model).from_pretrained(copy, dtype=torch.float32).eval()
         for inputs in batches(folder, out, config):
             with torch.no_grad():
                 expected = model(**inputs)
@@ -79,6 +86,32 @@ def through_onnxruntime(program, folder, out):
                     yield f"fp32 {name}", float(np.abs(given - want).max() / max(1, np.abs(want).max())), FP32
                 else:
                     yield f"{dtype} {name}", cosine(given, want), COSINES[dtype]
+
+
+def rounded(folder, path, copy):
+    """A copy of a checkpoint whose weights have the values that a file in 4 bits has: in a block of 32, from -8 to 7 eighths of the largest."""
+    shutil.copytree(folder, copy)
+    initializers = onnx.load(path, load_external_data=False).graph.initializer
+    rows = {i.name.removesuffix("_rows").removesuffix("_Q4"): i.dims[0] for i in initializers if i.name.removesuffix("_rows").endswith("_Q4")}
+    for file in [*copy.glob("*.safetensors"), *copy.glob("*.bin")]:
+        safe = file.suffix == ".safetensors"
+        weights = load_file(file) if safe else torch.load(file)
+        places = {weights[name].data_ptr(): rows.pop(name) for name in list(rows) if name in weights}  # two keys of a .bin may name one weight
+        weights = {k: round_blocks(w, places[w.data_ptr()]) if w.data_ptr() in places else w for k, w in weights.items()}
+        save_file(weights, file, {"format": "pt"}) if safe else torch.save(weights, file)
+    if rows:
+        raise AssertionError(f"{', '.join(rows)} are no weights of the checkpoint")
+    return copy
+
+
+def round_blocks(weight, rows):
+    matrix = weight.float().numpy().reshape(rows, -1)
+    width = matrix.shape[1]
+    blocks = np.pad(matrix, ((0, 0), (0, -width % 32))).reshape(rows, -1, 32)
+    scale = np.take_along_axis(blocks, np.abs(blocks).argmax(-1, keepdims=True), -1) / -8
+    steps = np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale != 0)
+    values = np.clip(np.floor(steps + 0.5), -8, 7) * scale
+    return torch.from_numpy(values.reshape(rows, -1)[:, :width].copy()).reshape(weight.shape)
 
 
 def batches(folder, out, config):

@@ -25,10 +25,11 @@ GREEDY = dict(do_sample=False, max_new_tokens=24)
 VARIETY = 8  # how many different tokens each answer has at least
 
 
-def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, **saving):
+def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
-    `extra` is a function of the folder that gives more cases. `coupled` says why answers of this model depend on the rest of their batch.
+    `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json.
+    `coupled` says why answers of this model depend on the rest of their batch.
     """
     if not wanted(model_type, name):
         return
@@ -36,7 +37,7 @@ def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coup
     filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
     checkpoint(model_type, name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
                functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled),
-               initialize=lively, under=MODELS, **saving)
+               initialize=lively, under=MODELS, extra=extra_fields, **saving)
 
 
 def once(write):
@@ -161,6 +162,7 @@ def classifier(model_type, head, tokenizer, config):
 
 END = ([], ["<|endoftext|>"])
 GPT2 = byte_bpe("GPT2Tokenizer", specials=END, merges=30, pad_token="<|endoftext|>")
+GPT2_BOTH = byte_bpe("GPT2Tokenizer", files="both", specials=END, merges=30, pad_token="<|endoftext|>")
 GPT2_SAVED = byte_bpe("GPT2Tokenizer", files="fast", specials=([], ["<|endoftext|>", "<|pad|>"]), merges=40, pad_token="<|pad|>")
 NEOX = byte_bpe("GPTNeoXTokenizer", files="fast", specials=(["<|endoftext|>", "<|padding|>"], []), merges=50, pad_token="<|padding|>")
 QWEN = dict(specials=([], ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]), merges=50, pad_token="<|endoftext|>", eos_token="<|im_end|>")

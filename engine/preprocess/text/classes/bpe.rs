@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Again, Class, DEFAULT, Post, Recipe, Source, VocabFiles, metaspace, precompiled, prepend_scheme, replace, replace_regex, sequence,
-    strip,
+    Again, Class, DEFAULT, FAIRSEQ_SPECIAL, FAIRSEQ_SPECIAL_MASK, Post, Recipe, Source, VocabFiles, metaspace, precompiled, replace,
+    replace_regex, sequence, strip,
 };
 use crate::Result;
 use crate::preprocess::text::Side;
@@ -41,35 +41,15 @@ pub(super) const SIGLIP2: Class = Class { name: "Siglip2Tokenizer", files: Vocab
 pub(super) const NLLB: Class = Class {
     name: "NllbTokenizer",
     files: VocabFiles::SentencePiece("sentencepiece.bpe.model"),
-    special: &[
-        ("bos_token", Some("<s>")),
-        ("eos_token", Some("</s>")),
-        ("sep_token", Some("</s>")),
-        ("cls_token", Some("<s>")),
-        ("unk_token", Some("<unk>")),
-        ("pad_token", Some("<pad>")),
-        ("mask_token", Some("<mask>")),
-    ],
+    special: FAIRSEQ_SPECIAL_MASK,
     kind: Some(Kind::BPE),
     reorder: Some(nllb_order),
     build: Some(nllb),
     ..DEFAULT
 };
 
-pub(super) const SEAMLESS_M4T: Class = Class {
-    name: "SeamlessM4TTokenizer",
-    special: &[
-        ("bos_token", Some("<s>")),
-        ("eos_token", Some("</s>")),
-        ("sep_token", Some("</s>")),
-        ("cls_token", Some("<s>")),
-        ("unk_token", Some("<unk>")),
-        ("pad_token", Some("<pad>")),
-    ],
-    reorder: Some(seamless_m4t_order),
-    build: Some(seamless_m4t),
-    ..NLLB
-};
+pub(super) const SEAMLESS_M4T: Class =
+    Class { name: "SeamlessM4TTokenizer", special: FAIRSEQ_SPECIAL, reorder: Some(seamless_m4t_order), build: Some(seamless_m4t), ..NLLB };
 
 pub(super) const REFORMER: Class = Class {
     name: "ReformerTokenizer",
@@ -161,13 +141,7 @@ fn nllb(init: &mut Init, source: Source) -> Result<Recipe> {
     let language = init.text("src_lang").unwrap_or("eng_Latn").to_owned();
     let eos = init.content("eos_token").to_owned();
     let post = super::languages::nllb_template(&language, &eos, init.flag("legacy_behaviour", false));
-    let normalizer = source.charsmap.as_ref().map(|charsmap| sequence(vec![precompiled(charsmap), replace_regex(" {2,}", " ")]));
-    let mut recipe = pieces(source, Some(init.content("unk_token")));
-    recipe.normalizer = normalizer.unwrap_or_default();
-    recipe.pre_tokenizer = metaspace("always", true);
-    recipe.decoder = metaspace("always", true);
-    recipe.post = post;
-    Ok(recipe)
+    Ok(Recipe { post, ..spaced_pieces(init, source, "always") })
 }
 
 /// NLLB's own special tokens come first.
@@ -189,8 +163,7 @@ fn seamless_m4t(init: &mut Init, source: Source) -> Result<Recipe> {
     let language = init.text("src_lang").unwrap_or("eng");
     let language = if language.contains("__") { language.to_owned() } else { format!("__{language}__") };
     let post = super::languages::prefix_template(&language, init.content("eos_token"));
-    let mut recipe = pieces(source, Some(init.content("unk_token")));
-    recipe.normalizer = sequence(vec![
+    let normalizer = sequence(vec![
         replace_regex(r"[\n\r\t]", " "),
         json!({"type": "NFKC"}),
         strip(false, true),
@@ -198,20 +171,11 @@ fn seamless_m4t(init: &mut Init, source: Source) -> Result<Recipe> {
         replace_regex("^▁+$", ""),
         replace_regex(" {2,}", "▁"),
     ]);
-    recipe.pre_tokenizer = metaspace("first", true);
-    recipe.decoder = metaspace("first", true);
-    recipe.post = post;
-    Ok(recipe)
+    Ok(Recipe { normalizer, post, ..spaced_pieces(init, source, "first") })
 }
 
 fn reformer(init: &mut Init, source: Source) -> Result<Recipe> {
-    let normalizer = source.charsmap.as_ref().map(|charsmap| sequence(vec![precompiled(charsmap), replace_regex(" {2,}", " ")]));
-    let mut recipe = pieces(source, Some(init.content("unk_token")));
-    recipe.normalizer = normalizer.unwrap_or_default();
-    recipe.again = Again::Flagged;
-    recipe.pre_tokenizer = metaspace(prepend_scheme(true), true);
-    recipe.decoder = metaspace(prepend_scheme(true), true);
-    Ok(recipe)
+    Ok(Recipe { again: Again::Flagged, ..spaced_pieces(init, source, "always") })
 }
 
 fn herbert(init: &mut Init, source: Source) -> Result<Recipe> {
@@ -260,6 +224,18 @@ fn pieces(source: Source, unk_token: Option<&str>) -> Recipe {
         ..ModelJson::default()
     };
     Recipe { model, ..Recipe::default() }
+}
+
+/// SentencePiece's merges inside words, and its normalization, where it has one.
+fn spaced_pieces(init: &Init, source: Source, prepend_scheme: &str) -> Recipe {
+    let normalizer = source.charsmap.as_ref().map(|charsmap| sequence(vec![precompiled(charsmap), replace_regex(" {2,}", " ")]));
+    let spaces = metaspace(prepend_scheme, true);
+    Recipe {
+        normalizer: normalizer.unwrap_or_default(),
+        pre_tokenizer: spaces.clone(),
+        decoder: spaces,
+        ..pieces(source, Some(init.content("unk_token")))
+    }
 }
 
 /// SentencePiece's merges, with tokens for the bytes of what the vocabulary lacks.

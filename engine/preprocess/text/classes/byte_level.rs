@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Again, Class, DEFAULT, INPUTS_THEN_TYPES, Post, Recipe, Source, VocabFiles, replace_regex, sequence, template};
+use super::{
+    Again, Class, DEFAULT, FAIRSEQ_SPECIAL_MASK, INPUTS_THEN_TYPES, Post, Recipe, Source, VocabFiles, replace_regex, sequence, template,
+};
 use crate::preprocess::text::Side;
 use crate::preprocess::text::init::{Init, Special, Token};
 use crate::preprocess::text::vocabulary::{Kind, ModelJson};
@@ -10,21 +12,12 @@ use crate::{Error, Result};
 
 const END: Option<&str> = Some("<|endoftext|>");
 
-const FAIRSEQ_SPECIAL: &[(&str, Option<&str>)] = &[
-    ("bos_token", Some("<s>")),
-    ("eos_token", Some("</s>")),
-    ("sep_token", Some("</s>")),
-    ("cls_token", Some("<s>")),
-    ("unk_token", Some("<unk>")),
-    ("pad_token", Some("<pad>")),
-    ("mask_token", Some("<mask>")),
-];
-
 const BYTE_LEVEL: Class = Class { files: VocabFiles::VocabJsonMerges, ..DEFAULT };
 
-pub(super) const ROBERTA: Class = Class { name: "RobertaTokenizer", special: FAIRSEQ_SPECIAL, build: Some(roberta), ..BYTE_LEVEL };
+pub(super) const ROBERTA: Class = Class { name: "RobertaTokenizer", special: FAIRSEQ_SPECIAL_MASK, build: Some(roberta), ..BYTE_LEVEL };
 
-pub(super) const BLENDERBOT: Class = Class { name: "BlenderbotTokenizer", special: FAIRSEQ_SPECIAL, build: Some(blenderbot), ..BYTE_LEVEL };
+pub(super) const BLENDERBOT: Class =
+    Class { name: "BlenderbotTokenizer", special: FAIRSEQ_SPECIAL_MASK, build: Some(blenderbot), ..BYTE_LEVEL };
 
 pub(super) const DEBERTA: Class = Class {
     name: "DebertaTokenizer",

@@ -114,6 +114,18 @@ const INPUTS: &[&str] = &["input_ids", "attention_mask"];
 const INPUTS_THEN_TYPES: &[&str] = &["input_ids", "attention_mask", "token_type_ids"];
 const INPUTS_WITH_TYPES: &[&str] = &["input_ids", "token_type_ids", "attention_mask"];
 
+/// fairseq's special tokens, and those with a mask.
+const FAIRSEQ_SPECIAL: &[(&str, Option<&str>)] = FAIRSEQ_SPECIAL_MASK.split_at(6).0;
+const FAIRSEQ_SPECIAL_MASK: &[(&str, Option<&str>)] = &[
+    ("bos_token", Some("<s>")),
+    ("eos_token", Some("</s>")),
+    ("sep_token", Some("</s>")),
+    ("cls_token", Some("<s>")),
+    ("unk_token", Some("<unk>")),
+    ("pad_token", Some("<pad>")),
+    ("mask_token", Some("<mask>")),
+];
+
 pub(super) const DEFAULT: Class = Class {
     name: "",
     files: VocabFiles::None,

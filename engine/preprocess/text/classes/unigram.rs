@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Again, Class, DEFAULT, Post, Recipe, Source, Vocab, VocabFiles, languages, metaspace, precompiled, prepend_scheme, replace,
-    replace_regex, sequence, strip, template,
+    Again, Class, DEFAULT, FAIRSEQ_SPECIAL, FAIRSEQ_SPECIAL_MASK, Post, Recipe, Source, Vocab, VocabFiles, languages, metaspace,
+    precompiled, prepend_scheme, replace, replace_regex, sequence, strip, template,
 };
 use crate::preprocess::text::Side;
 use crate::preprocess::text::init::{Init, Special, Token};
@@ -15,15 +15,7 @@ const SPIECE: Class = Class { files: VocabFiles::SentencePiece("spiece.model"), 
 
 const FAIRSEQ: Class = Class {
     files: VocabFiles::SentencePiece("sentencepiece.bpe.model"),
-    special: &[
-        ("bos_token", Some("<s>")),
-        ("eos_token", Some("</s>")),
-        ("sep_token", Some("</s>")),
-        ("cls_token", Some("<s>")),
-        ("unk_token", Some("<unk>")),
-        ("pad_token", Some("<pad>")),
-        ("mask_token", Some("<mask>")),
-    ],
+    special: FAIRSEQ_SPECIAL_MASK,
     kind: Some(Kind::Unigram),
     ..DEFAULT
 };
@@ -125,20 +117,8 @@ pub(super) const MBART: Class =
 
 pub(super) const MBART50: Class = Class { name: "MBart50Tokenizer", reorder: Some(mbart50_order), build: Some(mbart50), ..MBART };
 
-pub(super) const XGLM: Class = Class {
-    name: "XGLMTokenizer",
-    files: VocabFiles::None,
-    special: &[
-        ("bos_token", Some("<s>")),
-        ("eos_token", Some("</s>")),
-        ("sep_token", Some("</s>")),
-        ("cls_token", Some("<s>")),
-        ("unk_token", Some("<unk>")),
-        ("pad_token", Some("<pad>")),
-    ],
-    build: Some(xglm),
-    ..FAIRSEQ
-};
+pub(super) const XGLM: Class =
+    Class { name: "XGLMTokenizer", files: VocabFiles::None, special: FAIRSEQ_SPECIAL, build: Some(xglm), ..FAIRSEQ };
 
 pub(super) const XLM_ROBERTA: Class =
     Class { name: "XLMRobertaTokenizer", reorder: Some(xlm_roberta_order), build: Some(xlm_roberta), ..FAIRSEQ };
@@ -146,18 +126,10 @@ pub(super) const XLM_ROBERTA: Class =
 const CLS_SEP: [&str; 2] = ["{cls_token}:0 $A:0 {sep_token}:0", "{cls_token}:0 $A:0 {sep_token}:0 $B:1 {sep_token}:1"];
 
 fn albert(init: &mut Init, source: Source) -> Result<Recipe> {
-    let mut normalizers = vec![replace("``", "\""), replace("''", "\"")];
-    if !init.flag("keep_accents", false) {
-        normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
-    }
-    if init.flag("do_lower_case", true) {
-        normalizers.push(json!({"type": "Lowercase"}));
-    }
-    normalizers.extend(source.charsmap.as_deref().map(precompiled));
     let [single, pair] =
         ["[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"].map(|form| form.split(' ').map(str::to_owned).collect());
     Ok(Recipe {
-        normalizer: sequence(normalizers),
+        normalizer: plain_quotes(&source, Vec::new(), init.flag("keep_accents", false), init.flag("do_lower_case", true)),
         pre_tokenizer: words(init.flag("add_prefix_space", true)),
         post: Post::Early { single, pair },
         ..pieces(source.vocab, 1, init.flag("add_prefix_space", true))
@@ -169,16 +141,13 @@ fn rembert(init: &mut Init, source: Source) -> Result<Recipe> {
         Post::Template { single, pair } => Post::Forgotten { single, pair },
         other => other,
     };
-    let mut normalizers = vec![replace("``", "\""), replace("''", "\""), replace_regex(" {2,}", " ")];
-    if !init.flag("keep_accents", true) {
-        normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
-    }
-    if init.flag("do_lower_case", false) {
-        normalizers.push(json!({"type": "Lowercase"}));
-    }
-    normalizers.extend(source.charsmap.as_deref().map(precompiled));
     Ok(Recipe {
-        normalizer: sequence(normalizers),
+        normalizer: plain_quotes(
+            &source,
+            vec![replace_regex(" {2,}", " ")],
+            init.flag("keep_accents", true),
+            init.flag("do_lower_case", false),
+        ),
         post,
         again: Again::Flagged,
         ..pieces(source.vocab, 2, init.flag("add_prefix_space", true))
@@ -189,14 +158,9 @@ fn xlnet(init: &mut Init, source: Source) -> Result<Recipe> {
     if init.additional.is_none() {
         init.additional = Some(vec![Special::Text("<eop>".to_owned()), Special::Text("<eod>".to_owned())]);
     }
-    let mut normalizers = vec![replace("``", "\""), replace("''", "\""), json!({"type": "NFKD"}), json!({"type": "StripAccents"})];
-    if init.flag("do_lower_case", false) {
-        normalizers.push(json!({"type": "Lowercase"}));
-    }
-    normalizers.extend(source.charsmap.as_deref().map(precompiled));
     let unk_id = source.unk_id.or(unk_id_setting(init)).unwrap_or(0);
     Ok(Recipe {
-        normalizer: sequence(normalizers),
+        normalizer: plain_quotes(&source, Vec::new(), false, init.flag("do_lower_case", false)),
         pre_tokenizer: words(true),
         post: template(init, "$A:0 {sep_token}:0 {cls_token}:2", "$A:0 {sep_token}:0 $B:1 {sep_token}:1 {cls_token}:2"),
         ..pieces(source.vocab, unk_id, true)
@@ -316,11 +280,9 @@ fn mbart50(init: &mut Init, source: Source) -> Result<Recipe> {
         }
     }
     init.additional = Some(extra);
-    let mut normalizers = Vec::from_iter(source.charsmap.as_deref().map(precompiled));
-    normalizers.push(replace_regex(" {2,}", " "));
     let language = init.text("src_lang").unwrap_or("en_XX").to_owned();
     let eos = init.content("eos_token").to_owned();
-    Ok(Recipe { normalizer: sequence(normalizers), post: languages::prefix_template(&language, &eos), ..pieces(source.vocab, 3, true) })
+    Ok(Recipe { normalizer: one_space(&source), post: languages::prefix_template(&language, &eos), ..pieces(source.vocab, 3, true) })
 }
 
 fn xglm(init: &mut Init, source: Source) -> Result<Recipe> {
@@ -331,10 +293,8 @@ fn xglm(init: &mut Init, source: Source) -> Result<Recipe> {
             extra.push(Special::Text(word));
         }
     }
-    let mut normalizers = Vec::from_iter(source.charsmap.as_deref().map(precompiled));
-    normalizers.push(replace_regex(" {2,}", " "));
     Ok(Recipe {
-        normalizer: sequence(normalizers),
+        normalizer: one_space(&source),
         post: template(init, "{eos_token} $A", "{eos_token} $A {eos_token} {eos_token} $B"),
         ..pieces(source.vocab, 3, init.flag("add_prefix_space", true))
     })
@@ -389,6 +349,20 @@ fn fairseq_order(init: &Init, first: &str, vocab: Vocab, languages: &[&[&str]]) 
     Vocab::Scores(pieces)
 }
 
+/// Typewriter's quotes, some more, and SentencePiece's normalization.
+fn plain_quotes(source: &Source, more: Vec<Value>, keep_accents: bool, do_lower_case: bool) -> Value {
+    let mut normalizers = vec![replace("``", "\""), replace("''", "\"")];
+    normalizers.extend(more);
+    if !keep_accents {
+        normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
+    }
+    if do_lower_case {
+        normalizers.push(json!({"type": "Lowercase"}));
+    }
+    normalizers.extend(source.charsmap.as_deref().map(precompiled));
+    sequence(normalizers)
+}
+
 /// The model, with spaces alone between words.
 fn pieces(vocab: Vocab, unk_id: usize, add_prefix_space: bool) -> Recipe {
     let model = ModelJson { kind: Some(Kind::Unigram), vocab, unk_id: Some(unk_id), ..ModelJson::default() };
@@ -399,6 +373,11 @@ fn pieces(vocab: Vocab, unk_id: usize, add_prefix_space: bool) -> Recipe {
 /// Split at any white space, so that offsets leave it out.
 fn words(add_prefix_space: bool) -> Value {
     json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace(prepend_scheme(add_prefix_space), true)]})
+}
+
+fn one_space(source: &Source) -> Value {
+    let charsmap = source.charsmap.as_deref().map(precompiled);
+    sequence(charsmap.into_iter().chain([replace_regex(" {2,}", " ")]).collect())
 }
 
 fn one_line() -> Vec<Value> {

@@ -3,6 +3,7 @@
 //! Opening the first session loads ONNX Runtime ([`Source`] says where it may come from) and makes the one environment a
 //! process can have. An application that has its own calls [`use_environment`] or [`use_library`] before that.
 
+mod buffer;
 mod device;
 mod doctor;
 mod library;
@@ -23,6 +24,7 @@ use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use buffer::Buffer;
 pub use device::Device;
 pub use doctor::{Doctor, ProviderState, doctor};
 pub use formers_converters::Dtype;
@@ -170,6 +172,22 @@ impl Session {
         outputs: Option<&[&str]>,
         cancel: Option<&Cancel>,
     ) -> Result<Outputs> {
+        self.run_in_place(inputs, &mut [], outputs, cancel)
+    }
+
+    /// As [`Session::run_with`], with tensors that are input and output in one: `(input, output, tensor)`. The model must be one
+    /// that writes them where they lie (a cache with room for more), else the run fails or copies them.
+    ///
+    /// # Errors
+    /// As [`Session::run_with`].
+    #[allow(unsafe_code)]
+    pub fn run_in_place<N: AsRef<str>, V: Borrow<Value>>(
+        &self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        shared: &mut [(&str, &str, &mut Buffer)],
+        outputs: Option<&[&str]>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Outputs> {
         let given: Vec<(N, V)> = inputs.into_iter().collect();
         let mut values: Vec<Option<Cow<'_, Value>>> = self.inputs.iter().map(|_| None).collect();
         for (name, value) in &given {
@@ -179,26 +197,52 @@ impl Session {
                 return Err(Error::new(ErrorKind::Runtime, format!("input `{}` is given twice", name.as_ref())));
             }
         }
-        let mut borrowed = Vec::with_capacity(values.len());
-        for (port, value) in self.inputs.iter().zip(&values) {
-            let Some(value) = value else {
+        let mut in_place: Vec<*const ort_sys::OrtValue> = vec![std::ptr::null(); self.inputs.len()];
+        let mut targets: Vec<*mut ort_sys::OrtValue> = vec![std::ptr::null_mut(); self.outputs.len()];
+        for (input, output, buffer) in shared.iter_mut() {
+            let (input, output) = (self.input_index(input)?, self.output_index(output)?);
+            let port = &self.inputs[input];
+            if port.dtype != Some(Dtype::F32) || !port.allows(buffer.shape()) {
                 return Err(Error::new(
                     ErrorKind::Runtime,
-                    format!("input `{}` is missing: the model takes {}", port.name, names(&self.inputs)),
+                    format!("input `{port}`: a buffer of float32 {:?} does not fit", buffer.shape()),
                 ));
-            };
-            borrowed.push((value.lend()?, &**value));
+            }
+            if values[input].is_some() || !in_place[input].is_null() || !targets[output].is_null() {
+                return Err(Error::new(ErrorKind::Runtime, format!("input `{port}` is given twice")));
+            }
+            targets[output] = buffer.pointer();
+            in_place[input] = targets[output].cast_const();
         }
-        let pointers: Vec<(&CStr, _)> = self.input_names.iter().zip(&borrowed).map(|(name, value)| (&**name, pointer(value))).collect();
+        let mut borrowed = Vec::with_capacity(values.len());
+        for ((port, value), in_place) in self.inputs.iter().zip(&values).zip(&in_place) {
+            match value {
+                Some(value) => borrowed.push(Some((value.lend()?, &**value))),
+                None if !in_place.is_null() => borrowed.push(None),
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::Runtime,
+                        format!("input `{}` is missing: the model takes {}", port.name, names(&self.inputs)),
+                    ));
+                }
+            }
+        }
+        let values_of = self.input_names.iter().zip(&borrowed).zip(&in_place);
+        let pointers: Vec<(&CStr, _)> =
+            values_of.map(|((name, value), in_place)| (&**name, value.as_ref().map_or(*in_place, pointer))).collect();
         let wanted = self.wanted(outputs)?;
-        let output_names: Vec<&CStr> = wanted.iter().map(|&index| &*self.output_names[index]).collect();
+        let free: Vec<usize> = wanted.iter().copied().filter(|&index| targets[index].is_null()).collect();
+        let written = (0..self.outputs.len()).filter(|&index| !targets[index].is_null());
+        let places: Vec<(&CStr, _)> =
+            free.iter().copied().chain(written).map(|index| (&*self.output_names[index], targets[index])).collect();
 
         let turn = self.turns.as_ref().map(|turns| turns.lock().unwrap_or_else(PoisonError::into_inner));
-        let found = raw::run(&self.inner, cancel.map(|cancel| &*cancel.0), &pointers, &output_names);
+        // SAFETY: the buffers are held exclusively, each is one input and one output, and nothing else is written to.
+        let found = unsafe { raw::run(&self.inner, cancel.map(|cancel| &*cancel.0), &pointers, &places) };
         drop(turn);
 
         let found = found.map_err(|error| self.run_error(error, &values))?;
-        let found = wanted.iter().zip(found).map(|(&index, value)| {
+        let found = free.iter().zip(found).map(|(&index, value)| {
             let name = &self.outputs[index].name;
             let tensor = RuntimeTensor::new(value).map_err(|error| error.at(format!("output `{name}`")))?;
             Ok((name.clone(), Value::Runtime(tensor)))
@@ -214,15 +258,13 @@ impl Session {
 
     fn wanted(&self, outputs: Option<&[&str]>) -> Result<Vec<usize>> {
         let Some(wanted) = outputs else { return Ok((0..self.outputs.len()).collect()) };
-        let index = |name: &&str| {
-            self.outputs.iter().position(|port| port.name == *name).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Runtime,
-                    format!("output `{name}`: the model has none of this name, it gives {}", names(&self.outputs)),
-                )
-            })
-        };
-        wanted.iter().map(index).collect()
+        wanted.iter().map(|name| self.output_index(name)).collect()
+    }
+
+    fn output_index(&self, name: &str) -> Result<usize> {
+        self.outputs.iter().position(|port| port.name == name).ok_or_else(|| {
+            Error::new(ErrorKind::Runtime, format!("output `{name}`: the model has none of this name, it gives {}", names(&self.outputs)))
+        })
     }
 
     fn run_error(&self, error: ort::Error, values: &[Option<Cow<'_, Value>>]) -> Error {

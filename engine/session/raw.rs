@@ -138,6 +138,56 @@ impl<'a> BorrowedValue<'a> {
     }
 }
 
+/// A tensor of 32-bit floats that runs read and write where it lies.
+#[derive(Debug)]
+pub(super) struct SharedBuffer {
+    pointer: NonNull<OrtValue>,
+    elements: Vec<f32>,
+}
+
+// SAFETY: the handle only names the elements, which this owns; runs that write them hold it exclusively.
+unsafe impl Send for SharedBuffer {}
+// SAFETY: as above; what needs no exclusive access only reads.
+unsafe impl Sync for SharedBuffer {}
+
+impl Drop for SharedBuffer {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner of the handle; the elements go after it.
+        unsafe { (ort::api().ReleaseValue)(self.pointer.as_ptr()) }
+    }
+}
+
+impl SharedBuffer {
+    /// `elements` in this shape, which must be exactly as many.
+    pub(super) fn new(mut elements: Vec<f32>, shape: &[usize]) -> ort::Result<Self> {
+        debug_assert_eq!(Dtype::F32.bytes(shape), Some(4 * elements.len() as u64));
+        let shape: Vec<i64> = shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+        let mut pointer = null_mut();
+        // SAFETY: the elements stay where they are, since the vector is never resized, and outlive the handle.
+        unsafe {
+            let (data, bytes) = (elements.as_mut_ptr().cast(), size_of_val(elements.as_slice()));
+            let element = ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+            let create = ort::api().CreateTensorWithDataAsOrtValue;
+            check(create(cpu_memory()?, data, bytes, shape.as_ptr(), shape.len(), element, &mut pointer))?;
+        }
+        let pointer = NonNull::new(pointer).ok_or_else(|| ort::Error::new("no tensor was made"))?;
+        Ok(Self { pointer, elements })
+    }
+
+    pub(super) fn elements(&self) -> &[f32] {
+        &self.elements
+    }
+
+    pub(super) fn elements_mut(&mut self) -> &mut [f32] {
+        &mut self.elements
+    }
+
+    /// The handle, for a run that may write.
+    pub(super) fn pointer(&mut self) -> *mut OrtValue {
+        self.pointer.as_ptr()
+    }
+}
+
 /// A handle by which another thread can stop runs.
 #[derive(Debug)]
 pub(super) struct RunOptions(NonNull<OrtRunOptions>);
@@ -168,19 +218,23 @@ impl Drop for RunOptions {
     }
 }
 
-/// Runs a session on these inputs, for these outputs.
-pub(super) fn run(
+/// Runs a session on these inputs, for these outputs: written to a value where one is given, else to one that the run makes.
+/// Gives those that the run made.
+///
+/// # Safety
+/// Values that outputs are written to are not read or written by anybody else meanwhile, except as inputs of this run that
+/// the model's operators may write in place.
+pub(super) unsafe fn run(
     session: &Arc<ort::session::Session>,
     options: Option<&RunOptions>,
     inputs: &[(&CStr, *const OrtValue)],
-    outputs: &[&CStr],
+    outputs: &[(&CStr, *mut OrtValue)],
 ) -> ort::Result<Vec<OwnedValue>> {
     let options = options.map_or(null(), |options| options.0.as_ptr().cast_const());
     let (input_names, input_values): (Vec<_>, Vec<_>) = inputs.iter().map(|(name, value)| (name.as_ptr(), *value)).unzip();
-    let output_names: Vec<_> = outputs.iter().map(|name| name.as_ptr()).collect();
-    let mut found: Vec<*mut OrtValue> = vec![null_mut(); outputs.len()];
+    let (output_names, mut found): (Vec<_>, Vec<*mut OrtValue>) = outputs.iter().map(|(name, value)| (name.as_ptr(), *value)).unzip();
     // SAFETY: the session lives, `Run` may be called on it from many threads, every array has the length it is given
-    // with, and names and values live until the call returns.
+    // with, names and values live until the call returns, and the caller vouches for what is written.
     let status = unsafe {
         (ort::api().Run)(
             session.ptr().cast_mut(),
@@ -193,11 +247,12 @@ pub(super) fn run(
             found.as_mut_ptr(),
         )
     };
-    let found: Vec<_> =
-        found.into_iter().filter_map(NonNull::new).map(|pointer| OwnedValue { pointer, _session: Arc::clone(session) }).collect();
+    let wanted = outputs.iter().filter(|(_, given)| given.is_null()).count();
+    let made = found.into_iter().zip(outputs).filter(|(_, (_, given))| given.is_null()).filter_map(|(found, _)| NonNull::new(found));
+    let made: Vec<_> = made.map(|pointer| OwnedValue { pointer, _session: Arc::clone(session) }).collect();
     // SAFETY: the status is fresh.
     unsafe { check(status)? };
-    if found.len() == outputs.len() { Ok(found) } else { Err(ort::Error::new("an output has no value")) }
+    if made.len() == wanted { Ok(made) } else { Err(ort::Error::new("an output has no value")) }
 }
 
 /// The description of ordinary memory, made once.

@@ -44,6 +44,8 @@ pub enum Head {
     ImageClassification,
     /// `…ForCTC`
     Ctc,
+    /// `…ForCausalLM`
+    CausalLm,
 }
 
 impl Head {
@@ -56,6 +58,7 @@ impl Head {
         (Self::QuestionAnswering, "ForQuestionAnswering"),
         (Self::ImageClassification, "ForImageClassification"),
         (Self::Ctc, "ForCTC"),
+        (Self::CausalLm, "ForCausalLM"),
     ];
 
     /// The ending of the class name, such as `ForMaskedLM`.
@@ -67,6 +70,10 @@ impl Head {
     pub fn of_class(class: &str) -> Option<Self> {
         // XLNetForQuestionAnsweringSimple is the one that pipelines use.
         let class = class.strip_suffix("Simple").unwrap_or(class);
+        // GPT-2 and others of its time.
+        if class.ends_with("LMHeadModel") {
+            return Some(Self::CausalLm);
+        }
         Self::ALL.iter().find(|(_, suffix)| class.ends_with(suffix)).map(|(head, _)| *head)
     }
 }

@@ -18,10 +18,15 @@ mod distilbert;
 mod electra;
 mod esm;
 mod eurobert;
+mod gpt2;
+mod llama;
+mod mistral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;
+mod qwen2;
+mod qwen3;
 mod roberta;
 mod roformer;
 mod squeezebert;
@@ -45,10 +50,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
     electra::ARCHITECTURE,
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
+    llama::ARCHITECTURE,
+    mistral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
+    qwen2::ARCHITECTURE,
+    qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
     roformer::ARCHITECTURE,
     squeezebert::ARCHITECTURE,
@@ -70,4 +80,11 @@ pub fn sees_padding(model_type: &str) -> bool {
 /// The architecture of a `model_type`.
 pub fn find(model_type: &str) -> Option<&'static Architecture> {
     ARCHITECTURES.iter().find(|a| a.model_type == model_type)
+}
+
+/// Whether the longest row of a batch changes what the model says about the others, because rotary positions grow with it.
+pub fn couples_rows(config: &serde_json::Value) -> bool {
+    let parameters = ["rope_scaling", "rope_parameters"].into_iter().filter_map(|key| config.get(key));
+    let mut kinds = parameters.filter_map(|p| p.get("rope_type").or_else(|| p.get("type"))?.as_str());
+    kinds.any(|kind| matches!(kind, "dynamic" | "longrope"))
 }

@@ -104,6 +104,14 @@ impl Graph {
         body.outputs.push(id);
     }
 
+    /// Declares what an operator gives as an output itself, in the type that it has: no operator may come in between where the
+    /// caller's memory is to be written in place.
+    pub fn give(&self, name: &str, value: &Tensor) {
+        let mut body = self.body.borrow_mut();
+        body.values[value.id.0].name = name.into();
+        body.outputs.push(value.id);
+    }
+
     /// A constant of any type, from its little-endian bytes. Equal constants are stored once.
     pub fn constant(&self, dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Tensor {
         if dtype.bytes(shape) != Some(bytes.len() as u64) {

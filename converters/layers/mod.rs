@@ -3,6 +3,7 @@
 mod activation;
 pub mod attention;
 mod basic;
+pub mod cached;
 pub mod disentangled;
 mod mask;
 mod mlp;
@@ -13,6 +14,7 @@ pub mod rotary;
 pub use activation::Activation;
 pub use attention::attention;
 pub use basic::{embedding, layer_norm, layer_norm_if, linear, linear_constant, linear_if, linear_no_bias, rms_norm};
+pub use cached::{CachedAttention, Decoding, cached_attention};
 pub use mask::Mask;
 pub(crate) use mask::lowest;
 pub use mlp::gated_mlp;

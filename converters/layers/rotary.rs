@@ -39,6 +39,16 @@ impl Rotary {
         Self { cos, sin, rows: graph.ints(&[1], &[0]), pairs }
     }
 
+    /// Positions of each token, `(batch, sequence)`: for sequences that continue at different places.
+    pub fn for_positions(frequencies: &Frequencies, positions: &Tensor, pairs: Pairs) -> Self {
+        let graph = positions.graph();
+        let length = positions.reduce_max(&[0, 1], false).reshape(&[1i64.into()]) + graph.ints(&[1], &[1]);
+        let each = positions.reshape(&[(-1i64).into()]);
+        let (cos, sin) = table(frequencies, &each, &length);
+        let rows = graph.range(&each.dim(0)).reshape(&[positions.dim(0).into(), positions.dim(1).into()]);
+        Self { cos, sin, rows, pairs }
+    }
+
     /// Cosines and sines that a checkpoint stores, `(positions, rotary size / 2)`, from position 0 on.
     pub fn stored(cos: &Tensor, sin: &Tensor, pairs: Pairs) -> Self {
         Self { cos: cos.clone(), sin: sin.clone(), rows: cos.graph().ints(&[1], &[0]), pairs }

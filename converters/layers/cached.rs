@@ -1,0 +1,152 @@
+//! Attention of decoders: to the tokens so far, whose keys and values are kept from run to run.
+
+use super::attention::scale as usual_scale;
+use crate::{
+    Dtype, Error,
+    graph::{Attributes, Dim, Graph, Size, Tensor},
+};
+
+/// The inputs of a decoder that goes on from what it has seen, by Optimum's names. One graph runs prompts and single steps.
+///
+/// Rows of different lengths are padded on the right. The cache of a row has no gaps: its next token goes right behind its
+/// last one, over the padding. So `attention_mask`, `(batch, total)`, matters only by how many ones a row has: the tokens
+/// with this run's. Its width is that of the longest row in the cache and of this run's tokens together.
+pub struct Decoding {
+    /// `(batch, sequence)`
+    pub input_ids: Tensor,
+    /// The position of each token, `(batch, sequence)`.
+    pub positions: Tensor,
+    graph: Graph,
+    /// How many of this run's tokens are the row's, `(batch)`.
+    fresh: Tensor,
+    /// The last place of each row in its cache, `(batch)`, 32 bits.
+    last: Tensor,
+    /// The width of `attention_mask`, 32 bits.
+    total: Tensor,
+    /// For how many tokens at the end of a row logits are wanted; 0 for all of this run.
+    keep: Tensor,
+}
+
+impl Decoding {
+    /// Declares `input_ids`, `attention_mask` and `num_logits_to_keep`; each attention declares its part of the cache.
+    pub fn new(graph: &Graph) -> Self {
+        let batch = || Dim::from("batch_size");
+        let input_ids = graph.input("input_ids", Dtype::I64, &[batch(), Dim::from("sequence_length")]);
+        let attention_mask = graph.input("attention_mask", Dtype::I64, &[batch(), Dim::from("total_sequence_length")]);
+        let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
+        let sequence = input_ids.dim(1);
+        let totals = attention_mask.sum(&[1], false);
+        let fresh = totals.min(&sequence);
+        let positions = (&totals - &fresh).unsqueeze(&[1]) + graph.range(&sequence).unsqueeze(&[0]);
+        let one = graph.ints(&[], &[1]);
+        let last = (&totals - one).cast(Dtype::I32);
+        let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
+        let every = keep.equal(&graph.ints(&[], &[0]));
+        let keep = every.select(&sequence, &keep);
+        Self { input_ids, positions, graph: graph.clone(), fresh, last, total, keep }
+    }
+
+    /// What `hidden`, `(batch, sequence, width)`, has at the last tokens of each row: `(batch, num_logits_to_keep, width)`.
+    ///
+    /// Where a row has fewer tokens than are wanted, its first one is repeated in front.
+    pub fn at_the_end(&self, hidden: &Tensor) -> Tensor {
+        let places = (&self.fresh - &self.keep).unsqueeze(&[1]) + self.graph.range(&self.keep).unsqueeze(&[0]);
+        let places = places.max(&self.graph.ints(&[], &[0]));
+        hidden.gather_nd(&places.unsqueeze(&[2]), 1)
+    }
+}
+
+/// How one layer attends.
+#[derive(Debug, Clone)]
+pub struct CachedAttention {
+    /// Heads of the queries.
+    pub heads: usize,
+    /// Heads of keys and values, shared by several of the queries'.
+    pub groups: usize,
+    /// The width of a head.
+    pub size: usize,
+    /// Scores are multiplied with it.
+    pub scale: f32,
+    /// How many tokens back a token sees, itself included; `None` for all.
+    pub window: Option<usize>,
+    /// Scores become `cap · tanh(scores / cap)`.
+    pub softcap: Option<f32>,
+}
+
+impl CachedAttention {
+    /// All tokens so far, with the usual scale.
+    pub fn new(heads: usize, groups: usize, size: usize) -> Self {
+        Self { heads, groups, size, scale: usual_scale(size), window: None, softcap: None }
+    }
+}
+
+/// The operator wants heads of a multiple of this.
+const STEP: usize = 8;
+
+/// Attention to the tokens so far, in layer `layer`, whose part of the cache this declares: inputs `past_key_values.{layer}.key`
+/// and `.value`, outputs `present.{layer}.key` and `.value`, each `(batch, groups, tokens, size)`.
+///
+/// `query` is `(batch, sequence, heads · size)`, `key` and `value` `(batch, sequence, groups · size)`; the result is like `query`.
+/// Past may have more room than tokens: present is the same tensor then, written in place where the caller binds both to it.
+pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+    let graph = &decoding.graph;
+    let CachedAttention { heads, groups, size, .. } = *how;
+    let fits = groups > 0 && heads.is_multiple_of(groups) && size > 0;
+    for (name, tensor, heads) in [("query", query, heads), ("key", key, groups), ("value", value, groups)] {
+        if !fits || heads.checked_mul(size) != Some(tensor.fixed(-1)) {
+            graph.fail(Error::config(format!(
+                "config.json: {heads} attention heads of width {size} do not make the {name} width of {}, or cannot share {groups} key heads",
+                tensor.fixed(-1)
+            )));
+            return query.clone();
+        }
+    }
+    let room = size.next_multiple_of(STEP);
+    let past = |part: &str| {
+        let name = format!("past_key_values.{layer}.{part}");
+        graph.input(&name, graph.float(), &[Dim::from("batch_size"), groups.into(), Dim::from("past_sequence_length"), room.into()])
+    };
+    let (past_key, past_value) = (past("key"), past("value"));
+    let query = wider(query, heads, size, room);
+    let inputs = [
+        Some(&query),
+        Some(&wider(key, groups, size, room)),
+        Some(&wider(value, groups, size, room)),
+        Some(&past_key),
+        Some(&past_value),
+        Some(&decoding.last),
+        Some(&decoding.total),
+    ];
+    let mut attributes = Attributes::new().with("num_heads", heads).with("kv_num_heads", groups).with("scale", how.scale);
+    if let Some(window) = how.window {
+        attributes = attributes.with("local_window_size", window);
+    }
+    if let Some(softcap) = how.softcap {
+        attributes = attributes.with("softcap", softcap);
+    }
+    let present = vec![Dim::from("batch_size"), groups.into(), Dim::from("total_sequence_length"), room.into()];
+    let outputs = [(query.dtype(), query.shape()), (query.dtype(), present.clone()), (query.dtype(), present)];
+    let outputs = graph.op("GroupQueryAttention", "com.microsoft", &inputs, attributes, &outputs);
+    for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)) {
+        graph.give(&format!("present.{layer}.{part}"), output);
+    }
+    outputs.first().map_or(query, |attended| narrower(attended, heads, size, room))
+}
+
+/// Heads with zeros behind them, which change no product.
+fn wider(x: &Tensor, heads: usize, size: usize, room: usize) -> Tensor {
+    if size == room {
+        return x.clone();
+    }
+    let apart = x.reshape(&[0i64.into(), 0i64.into(), heads.into(), size.into()]);
+    apart.pad(&[(0, 0), (0, 0), (0, 0), (0, (room - size) as i64)], 0.0).reshape(&[0i64.into(), 0i64.into(), Size::from(heads * room)])
+}
+
+/// Heads without the zeros behind them.
+fn narrower(x: &Tensor, heads: usize, size: usize, room: usize) -> Tensor {
+    if size == room {
+        return x.clone();
+    }
+    let apart = x.reshape(&[0i64.into(), 0i64.into(), heads.into(), room.into()]);
+    apart.slice(3, 0, size as i64).reshape(&[0i64.into(), 0i64.into(), Size::from(heads * size)])
+}

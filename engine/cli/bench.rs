@@ -9,9 +9,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use formers::{
-    model::Pretrained,
+    generate::{Decoder, LanguageModel as _, sampling::argmax},
+    model::{Head, Pretrained},
     pipelines::{self, FeatureExtraction, Pipeline as _, feature_extraction},
-    session::{Device, Dim, Dtype, Port, Value},
+    session::{Device, Dim, Dtype, Port, Session, Value},
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -26,9 +27,9 @@ const MOST_NUMBERS: usize = 1 << 30;
 pub(super) struct Bench {
     /// A model on the Hub or a folder.
     model: String,
-    /// Inputs at once.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
+    /// Inputs at once; 8 by default, or 1 for models that generate.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
     /// The length of each input: tokens, 64 by default, or samples of a sound, 16000 by default; pictures have their own size.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seq: Option<u32>,
@@ -41,6 +42,12 @@ pub(super) struct Bench {
     /// Embed the lines of a file (feature-extraction, pooled as the checkpoint says) instead of running random tokens.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["batch", "seq", "task"])]
     sentences: Option<PathBuf>,
+    /// Measure generation: prompts of so many tokens; 128 by default for models that generate.
+    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "task", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
+    prompt_tokens: Option<u32>,
+    /// Measure generation: so many new tokens; 64 by default for models that generate.
+    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "task", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
+    new_tokens: Option<u32>,
     /// Write ONNX Runtime's profile of every operator: to this path, a time stamp and `.json`.
     #[arg(long, value_name = "PATH")]
     profile: Option<PathBuf>,
@@ -81,6 +88,16 @@ enum Measured {
         #[serde(skip_serializing_if = "Option::is_none")]
         tokens_per_second: Option<f64>,
     },
+    Generation {
+        batch: u32,
+        prompt_tokens: u32,
+        new_tokens: u32,
+        runs: u32,
+        /// The prompt, up to the first token.
+        prefill_ms: f64,
+        prefill_tokens_per_second: f64,
+        decode_tokens_per_second: f64,
+    },
     Sentences {
         sentences: usize,
         runs: u32,
@@ -117,9 +134,16 @@ impl Bench {
         let load_ms = milliseconds(start);
 
         let session = model.session("model")?;
+        if head == Head::CausalLm {
+            return self.report(&pretrained, session.device(), load_ms, self.generation(&pretrained, session)?);
+        }
+        if self.prompt_tokens.or(self.new_tokens).is_some() {
+            bail!("--prompt-tokens and --new-tokens are for models that generate; this one is {head}");
+        }
         let kind = Kind::of(session.inputs());
         let seq = kind.default_length().map(|default| self.seq.unwrap_or(default));
-        let random = Random { config: pretrained.config.value(), batch: self.batch as usize, seq: seq.unwrap_or(1) as usize };
+        let batch = self.batch.unwrap_or(8);
+        let random = Random { config: pretrained.config.value(), batch: batch as usize, seq: seq.unwrap_or(1) as usize };
         let inputs = session.inputs().iter().map(|port| Ok((port.name.as_str(), random.input(port)?))).collect::<Result<Vec<_>>>()?;
         let run = || -> Result<f64> {
             let start = Instant::now();
@@ -128,10 +152,10 @@ impl Bench {
         };
         let first_ms = run()?;
         let times = Times::new((0..self.runs).map(|_| run()).collect::<Result<_>>()?);
-        let inputs_per_second = f64::from(self.batch) / times.median() * 1e3;
+        let inputs_per_second = f64::from(batch) / times.median() * 1e3;
         let measured = Measured::Latency {
             head: head.to_string(),
-            batch: self.batch,
+            batch,
             seq,
             runs: self.runs,
             first_ms,
@@ -141,6 +165,42 @@ impl Bench {
             tokens_per_second: seq.filter(|_| kind == Kind::Tokens).map(|seq| f64::from(seq) * inputs_per_second),
         };
         self.report(&pretrained, session.device(), load_ms, measured)
+    }
+
+    /// A prompt of random tokens, and then always the likeliest one; the first run warms up.
+    fn generation(&self, pretrained: &Pretrained, session: &Session) -> Result<Measured> {
+        let batch = self.batch.unwrap_or(1);
+        let (prompt_tokens, new_tokens) = (self.prompt_tokens.unwrap_or(128), self.new_tokens.unwrap_or(64));
+        let random = Random { config: pretrained.config.value(), batch: batch as usize, seq: prompt_tokens as usize };
+        let ids = random.ids(batch as usize * prompt_tokens as usize);
+        let prompts: Vec<&[u32]> = ids.chunks(prompt_tokens as usize).collect();
+        let run = || -> Result<(f64, f64)> {
+            let mut decoder = Decoder::new(session)?;
+            let start = Instant::now();
+            let mut logits = decoder.forward(&prompts)?;
+            let prefill = milliseconds(start);
+            let start = Instant::now();
+            for _ in 0..new_tokens {
+                let row = logits.len() / prompts.len();
+                let best = |row: &[f32]| [argmax(row).and_then(|token| u32::try_from(token).ok()).unwrap_or(0)];
+                let tokens: Vec<[u32; 1]> = logits.chunks(row.max(1)).map(best).collect();
+                logits = decoder.forward(&tokens.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>())?;
+            }
+            Ok((prefill, milliseconds(start)))
+        };
+        run()?;
+        let (prefill, decode): (Vec<f64>, Vec<f64>) = (0..self.runs).map(|_| run()).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let (prefill, decode) = (Times::new(prefill).median(), Times::new(decode).median());
+        let rate = |tokens: u32, time: f64| f64::from(batch) * f64::from(tokens) / time * 1e3;
+        Ok(Measured::Generation {
+            batch,
+            prompt_tokens,
+            new_tokens,
+            runs: self.runs,
+            prefill_ms: prefill,
+            prefill_tokens_per_second: rate(prompt_tokens, prefill),
+            decode_tokens_per_second: rate(new_tokens, decode),
+        })
     }
 
     fn sentences(&self, file: &Path) -> Result<Report> {
@@ -204,6 +264,22 @@ impl Report {
                     ("median", ms(*median_ms)),
                     ("minimum", ms(*min_ms)),
                     ("throughput", throughput),
+                ]);
+            }
+            Measured::Generation {
+                batch,
+                prompt_tokens,
+                new_tokens,
+                runs,
+                prefill_ms,
+                prefill_tokens_per_second,
+                decode_tokens_per_second,
+            } => {
+                rows.extend([
+                    ("input", format!("{batch} x {prompt_tokens} tokens, {new_tokens} new ones, {runs} runs")),
+                    ("first token", ms(*prefill_ms)),
+                    ("prefill", format!("{prefill_tokens_per_second:.0} tokens a second")),
+                    ("decode", format!("{decode_tokens_per_second:.1} tokens a second")),
                 ]);
             }
             Measured::Sentences { sentences, runs, start_to_first_ms, median_ms, min_ms, sentences_per_second } => rows.extend([
@@ -270,6 +346,18 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
+/// The same random numbers each time.
+fn random() -> impl FnMut() -> u64 {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move || {
+        // xorshift64: no more randomness is needed than that tokens differ.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state >> 33
+    }
+}
+
 /// Inputs of the right shapes, with the same random numbers each time.
 struct Random<'a> {
     config: &'a Json,
@@ -278,18 +366,18 @@ struct Random<'a> {
 }
 
 impl Random<'_> {
+    /// So many tokens of the vocabulary.
+    fn ids(&self, count: usize) -> Vec<u32> {
+        let vocabulary = u64::try_from(self.integer("vocab_size").unwrap_or(1000)).unwrap_or(1000).max(1);
+        let mut random = random();
+        (0..count).map(|_| (random() % vocabulary) as u32).collect()
+    }
+
     fn input(&self, port: &Port) -> Result<Value> {
         let shape = self.shape(port);
         let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(size)).filter(|count| *count <= MOST_NUMBERS);
         let count = count.with_context(|| format!("input `{port}`: shape {shape:?} is too large, give a smaller --batch or --seq"))?;
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut random = || {
-            // xorshift64: no more randomness is needed than that tokens differ.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state >> 33
-        };
+        let mut random = random();
         let floats = matches!(port.dtype, Some(Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64));
         if floats {
             let numbers = (0..count).map(|_| random() as f32 / (1_u64 << 30) as f32 - 1.0);

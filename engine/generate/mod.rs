@@ -1,7 +1,10 @@
-//! How tokens are chosen: logits processors, sampling, beams and stopping. All of it is pure: no model, no session, and no
-//! tokenizer, except where text is made of tokens as they come.
+//! Generation: the loop over a language model ([`generate`]), how its tokens become text piece by piece ([`TextStream`]), and how tokens
+//! are chosen: logits processors, sampling, beams and stopping, all of which know no model, no session and no tokenizer.
 
 pub mod beams;
+mod cache;
+mod decoder;
+mod generating;
 pub mod processors;
 mod rank;
 pub mod sampling;
@@ -9,5 +12,7 @@ mod scores;
 pub mod stopping;
 mod stream;
 
+pub use decoder::{Decoder, LanguageModel};
+pub use generating::{Generated, Settings, SharedTokenBytes, generate};
 pub use scores::log_softmax;
 pub use stream::TextStream;

@@ -12,7 +12,7 @@ mod weights;
 
 use std::collections::BTreeMap;
 
-use formers_models::Head;
+pub use formers_models::Head;
 
 pub use cache::dir as cache_dir;
 pub use export::Exported;

@@ -31,6 +31,8 @@ pub mod sentence_similarity;
 #[cfg(feature = "text")]
 pub mod text_classification;
 #[cfg(feature = "text")]
+pub mod text_generation;
+#[cfg(feature = "text")]
 pub mod text_ranking;
 #[cfg(feature = "text")]
 pub mod token_classification;
@@ -59,6 +61,8 @@ pub use question_answering::QuestionAnswering;
 pub use sentence_similarity::SentenceSimilarity;
 #[cfg(feature = "text")]
 pub use text_classification::TextClassification;
+#[cfg(feature = "text")]
+pub use text_generation::TextGeneration;
 #[cfg(feature = "text")]
 pub use text_ranking::TextRanking;
 #[cfg(feature = "text")]
@@ -157,6 +161,8 @@ pub const TASKS: &[Task] = &[
     SentenceSimilarity::TASK,
     #[cfg(feature = "text")]
     TextClassification::TASK,
+    #[cfg(feature = "text")]
+    TextGeneration::TASK,
     #[cfg(feature = "text")]
     TextRanking::TASK,
     #[cfg(feature = "text")]

@@ -50,6 +50,13 @@ impl Parameters {
         }
     }
 
+    /// All parameters with names that `known` knows, null or not.
+    pub fn take_rest(&mut self, known: impl Fn(&str) -> bool) -> Map<String, Value> {
+        let (taken, left) = std::mem::take(&mut self.fields).into_iter().partition(|(name, _)| known(name));
+        self.fields = left;
+        taken
+    }
+
     /// The same with one more.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {

@@ -1,0 +1,426 @@
+//! `text-generation`: how a text or a chat goes on.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use formers_models::Head;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Parameters, Pipeline, Task,
+    arguments::{all, kind},
+    boxed,
+    tokenize::{TOKENIZER_PARAMETERS, encode_options},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    config::{GenerationConfig, GenerationDefaults, ModelConfig},
+    generate::{self, Decoder, Generated, Settings},
+    model::{Model, Pretrained},
+    preprocess::text::{
+        EncodeOptions, Tokenizer,
+        chat::{ChatOptions, ChatTemplates, Continue},
+    },
+};
+
+/// So many prompts run at once where the call does not say how many.
+const BATCH_SIZE: usize = 32;
+
+/// Goes on with texts and chats.
+#[derive(Debug)]
+pub struct TextGeneration {
+    tokenizer: Arc<Tokenizer>,
+    templates: ChatTemplates,
+    config: ModelConfig,
+    defaults: GenerationDefaults,
+    model: Model,
+}
+
+/// What to go on with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Prompt<'a> {
+    /// A text.
+    Text(&'a str),
+    /// Messages, objects with `role` and `content`.
+    Chat(&'a [Value]),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The new text.
+    pub text: String,
+    /// All tokens, those of the prompt included.
+    pub token_ids: Vec<u32>,
+}
+
+/// How to go on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Parameters of Transformers' `generate`, by their names; 256 new tokens by sampling with temperature 0.7 where neither this
+    /// nor the checkpoint says otherwise.
+    pub generation: Map<String, Value>,
+    /// So many prompts run at once, `None` for as many as are good. Where they would change each other's answers it is always one.
+    pub batch_size: Option<NonZeroUsize>,
+    /// Comes before every text.
+    pub prefix: String,
+    /// How texts are tokenized.
+    pub encode: EncodeOptions,
+    /// Cuts the prompt on the left where it would leave no room for the answer.
+    pub hole: bool,
+    /// Leaves special tokens out of the text.
+    pub skip_special_tokens: bool,
+    /// Removes spaces before punctuation; `None` as the tokenizer says.
+    pub clean_up_tokenization_spaces: Option<bool>,
+    /// Whether the answer goes on inside the last message of a chat; `None` where that is the assistant's.
+    pub continue_final_message: Option<bool>,
+    /// Tools and documents of a chat.
+    pub chat: ChatOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            generation: Map::new(),
+            batch_size: None,
+            prefix: String::new(),
+            encode: EncodeOptions::default(),
+            hole: false,
+            skip_special_tokens: true,
+            clean_up_tokenization_spaces: None,
+            continue_final_message: None,
+            chat: ChatOptions::default(),
+        }
+    }
+}
+
+impl TextGeneration {
+    /// The text that follows a prompt, chosen greedily, up to so many tokens.
+    pub fn run(&self, prompt: &str, max_new_tokens: usize) -> Result<String> {
+        let generation = json!({"do_sample": false, "max_new_tokens": max_new_tokens});
+        let options = Options { generation: generation.as_object().cloned().unwrap_or_default(), ..Options::default() };
+        let mut answers = self.run_many(&[Prompt::Text(prompt)], &options)?.swap_remove(0)?;
+        Ok(answers.swap_remove(0).text)
+    }
+
+    /// The answers to many prompts, in their order, for each `num_return_sequences`; a prompt that is wrong does not harm the
+    /// others.
+    pub fn run_many(&self, prompts: &[Prompt<'_>], options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
+        let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
+        let encoded: Vec<Result<Encoded>> = prompts.iter().map(|prompt| self.encode(*prompt, options, &config)).collect();
+        let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
+        let mut generated = Vec::with_capacity(good.len());
+        let session = self.model.session("model")?;
+        let settings = Settings {
+            config: &config,
+            vocab_size: self.size("vocab_size").unwrap_or(0),
+            max_position_embeddings: self.size("max_position_embeddings"),
+            token_bytes: Some({
+                let tokenizer = self.tokenizer.clone();
+                Arc::new(move |token| tokenizer.token_bytes(token))
+            }),
+        };
+        let alone = formers_models::couples_rows(self.config.value());
+        let most = if alone { 1 } else { options.batch_size.map_or(BATCH_SIZE, NonZeroUsize::get) };
+        for batch in good.chunks(most) {
+            let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
+            generated.extend(generate::generate(|| Decoder::new(session), &ids, &settings, &mut |_, _, _| true)?);
+        }
+        let mut generated = generated.into_iter();
+        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
+        let answer = |encoded: Result<Encoded>| {
+            let encoded = encoded?;
+            let found = generated.next().unwrap_or_else(lost)?;
+            found.into_iter().map(|found| self.answer(&encoded, &found, options)).collect()
+        };
+        Ok(encoded.into_iter().map(answer).collect())
+    }
+
+    /// The arguments of `generate`. As in Python, a length in all counts without the prefix.
+    fn arguments(&self, options: &Options) -> Result<Map<String, Value>> {
+        let mut arguments = options.generation.clone();
+        if !options.prefix.is_empty() {
+            let prefix = self.tokenizer.encode(&options.prefix, None, &EncodeOptions::default().without_special_tokens())?.ids.len();
+            for (length, new_tokens) in [("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")] {
+                let given = |name: &str| options.generation.get(name).or_else(|| self.defaults.get(name));
+                if let (Some(length_given), None) = (given(length).and_then(Value::as_u64), given(new_tokens)) {
+                    arguments.insert(length.into(), json!(length_given.saturating_add(prefix as u64)));
+                }
+            }
+        }
+        Ok(arguments)
+    }
+
+    fn answer(&self, encoded: &Encoded, found: &Generated, options: &Options) -> Result<Answer> {
+        let token_ids = [&encoded.ids, &*found.tokens].concat();
+        let new = token_ids.get(encoded.shown..).unwrap_or_default();
+        let text = self.tokenizer.decode(new, options.skip_special_tokens, options.clean_up_tokenization_spaces)?;
+        Ok(Answer { text, token_ids })
+    }
+
+    fn size(&self, field: &str) -> Option<usize> {
+        self.config.integer(field).and_then(|n| usize::try_from(n).ok())
+    }
+
+    fn encode(&self, prompt: Prompt<'_>, options: &Options, config: &GenerationConfig) -> Result<Encoded> {
+        let mut encode = options.encode;
+        let text = match prompt {
+            Prompt::Text(text) => format!("{}{text}", options.prefix),
+            Prompt::Chat(messages) => {
+                // The template writes the special tokens itself.
+                encode.add_special_tokens = false;
+                let goes_on = options.continue_final_message.unwrap_or_else(|| goes_on(messages));
+                let continue_final_message = goes_on.then_some(Continue::Content);
+                let chat = ChatOptions { add_generation_prompt: !goes_on, continue_final_message, ..options.chat.clone() };
+                self.templates.apply(self.tokenizer.special_tokens(), messages, &chat)?
+            }
+        };
+        let mut ids = self.tokenizer.encode(&text, None, &encode)?.ids;
+        if options.hole {
+            self.cut(&mut ids, config)?;
+        }
+        if !ids.is_empty() {
+            return Ok(Encoded { shown: ids.len(), ids });
+        }
+        // Nothing to go on with: a text begins.
+        let bos = config.bos_token_id.and_then(|id| u32::try_from(id).ok());
+        let bos = bos.ok_or_else(|| Error::request("inputs", "an empty prompt, and the model has no bos_token_id to begin a text with"))?;
+        Ok(Encoded { shown: 0, ids: vec![bos] })
+    }
+
+    /// Cuts a prompt on the left so that the answer has room within the tokenizer's `model_max_length`.
+    fn cut(&self, ids: &mut Vec<u32>, config: &GenerationConfig) -> Result<()> {
+        let Some(most) = self.tokenizer.model_max_length() else { return Ok(()) };
+        let new = config.lengths(ids.len(), None)?.max_length - ids.len();
+        if ids.len() + new > most {
+            let keep = most.checked_sub(new).filter(|keep| *keep > 0);
+            let message = || format!("{new} new tokens are more than the model takes in all ({most})");
+            let keep = keep.ok_or_else(|| Error::request("handle_long_generation", message()))?;
+            ids.drain(..ids.len() - keep.min(ids.len()));
+        }
+        Ok(())
+    }
+}
+
+/// A prompt's tokens.
+struct Encoded {
+    ids: Vec<u32>,
+    /// Where the answer begins: an empty prompt is itself made up.
+    shown: usize,
+}
+
+/// A chat that ends with the assistant's words goes on with them.
+fn goes_on(messages: &[Value]) -> bool {
+    messages.last().and_then(|message| message.get("role")).and_then(Value::as_str) == Some("assistant")
+}
+
+/// The pipeline's own defaults.
+fn defaults() -> Map<String, Value> {
+    json!({"max_new_tokens": 256, "do_sample": true, "temperature": 0.7}).as_object().cloned().unwrap_or_default()
+}
+
+impl Pipeline for TextGeneration {
+    const TASK: Task = Task {
+        id: "text-generation",
+        aliases: &[],
+        summary: "How a text or a chat goes on",
+        default_model: "HuggingFaceTB/SmolLM3-3B",
+        heads: &[Head::CausalLm],
+        inputs: "a string, a chat (a list of objects {role, content}), or a list of either",
+        fields: &[],
+        parameters: &[
+            "return_full_text",
+            "return_tensors",
+            "return_text",
+            "clean_up_tokenization_spaces",
+            "skip_special_tokens",
+            "prefix",
+            "batch_size",
+            "stop_sequence",
+            "tokenizer_encode_kwargs",
+            "handle_long_generation",
+            "continue_final_message",
+            "tools",
+            "documents",
+            "truncation",
+            "padding",
+            "max_length",
+            "add_special_tokens",
+            "bad_words_ids",
+            "begin_suppress_tokens",
+            "bos_token_id",
+            "do_sample",
+            "early_stopping",
+            "encoder_no_repeat_ngram_size",
+            "encoder_repetition_penalty",
+            "eos_token_id",
+            "epsilon_cutoff",
+            "eta_cutoff",
+            "exponential_decay_length_penalty",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "length_penalty",
+            "max_new_tokens",
+            "max_time",
+            "min_length",
+            "min_new_tokens",
+            "min_p",
+            "no_repeat_ngram_size",
+            "num_beams",
+            "num_return_sequences",
+            "pad_token_id",
+            "remove_invalid_values",
+            "renormalize_logits",
+            "repetition_penalty",
+            "seed",
+            "sequence_bias",
+            "stop_strings",
+            "suppress_tokens",
+            "temperature",
+            "top_h",
+            "top_k",
+            "top_p",
+            "typical_p",
+            "watermarking_config",
+        ],
+        load: boxed::<Self>,
+    };
+
+    fn load(pretrained: &Pretrained) -> Result<Self> {
+        let named = |e: Error| e.at(pretrained.checkpoint.name());
+        let model = pretrained.model(Head::CausalLm)?;
+        Decoder::check(model.session("model")?).map_err(named)?;
+        let generation = pretrained.checkpoint.json("generation_config.json")?;
+        Ok(Self {
+            tokenizer: Arc::new(pretrained.tokenizer()?),
+            templates: ChatTemplates::from_files(&pretrained.checkpoint).map_err(named)?,
+            config: pretrained.config.clone(),
+            defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
+            model,
+        })
+    }
+
+    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+        let form = form(&mut parameters)?;
+        let options = options(&mut parameters)?;
+        parameters.finish(Self::TASK.parameters)?;
+        let (given, single) = prompts(inputs)?;
+        let answers = self.run_many(&given, &options)?;
+        let shown = answers.into_iter().zip(&given).map(|(answers, prompt)| {
+            answers.map(|answers| Value::Array(answers.into_iter().map(|answer| form.of(answer, *prompt, &options)).collect()))
+        });
+        let mut answers = all(shown.collect())?;
+        Ok(if single { answers.pop().unwrap_or_default() } else { Value::Array(answers) })
+    }
+}
+
+/// What a call says, but for the form of the answer.
+fn options(parameters: &mut Parameters) -> Result<Options> {
+    let hole = match parameters.take::<String>("handle_long_generation")?.as_deref() {
+        None => false,
+        Some("hole") => true,
+        Some(other) => return Err(Error::request("parameters.handle_long_generation", format!("{other:?} is not \"hole\""))),
+    };
+    let max_length = parameters.take_nullable::<Value>("max_length")?;
+    let mut tokenize = Parameters::default();
+    for name in ["truncation", "padding", "add_special_tokens"] {
+        if let Some(value) = parameters.take::<Value>(name)? {
+            tokenize = tokenize.with(name, value);
+        }
+    }
+    if let Some(Some(length)) = &max_length {
+        tokenize = tokenize.with("max_length", length.clone());
+    }
+    let own = parameters.take::<Map<String, Value>>("tokenizer_encode_kwargs")?.unwrap_or_default();
+    tokenize = own.into_iter().fold(tokenize, |tokenize, (name, value)| tokenize.with(&name, value));
+    let encode = encode_options(&mut tokenize)?;
+    tokenize.finish(TOKENIZER_PARAMETERS)?;
+    let mut options = Options {
+        batch_size: parameters.take("batch_size")?,
+        prefix: parameters.take("prefix")?.unwrap_or_default(),
+        encode,
+        hole,
+        skip_special_tokens: parameters.take("skip_special_tokens")?.unwrap_or(true),
+        clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?,
+        continue_final_message: parameters.take("continue_final_message")?,
+        chat: ChatOptions { tools: parameters.take("tools")?, documents: parameters.take("documents")?, ..ChatOptions::default() },
+        generation: parameters.take_rest(GenerationConfig::knows),
+    };
+    match parameters.take::<Value>("stop_sequence")? {
+        Some(Value::String(one)) => options.generation.insert("stop_strings".into(), json!([one])),
+        Some(several) => options.generation.insert("stop_strings".into(), several),
+        None => None,
+    };
+    if let Some(length) = max_length {
+        options.generation.insert("max_length".into(), length.unwrap_or_default());
+    }
+    Ok(options)
+}
+
+/// What an answer looks like.
+#[derive(Clone, Copy)]
+enum Form {
+    FullText,
+    NewText,
+    Tensors,
+}
+
+fn form(parameters: &mut Parameters) -> Result<Form> {
+    let full_text = parameters.take::<bool>("return_full_text")?;
+    let tensors = parameters.take::<bool>("return_tensors")?;
+    let text = parameters.take::<bool>("return_text")?;
+    let both = |a: &str, b: &str| Err(Error::request(&format!("parameters.{a}"), format!("not together with {b}")));
+    match (full_text, tensors, text) {
+        (Some(_), _, Some(_)) => both("return_text", "return_full_text"),
+        (Some(_), Some(_), _) => both("return_full_text", "return_tensors"),
+        (_, Some(_), Some(_)) => both("return_text", "return_tensors"),
+        (Some(false), ..) => Ok(Form::NewText),
+        // As in Python, whatever its value is.
+        (_, Some(_), _) => Ok(Form::Tensors),
+        _ => Ok(Form::FullText),
+    }
+}
+
+impl Form {
+    fn of(self, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Value {
+        match (self, prompt) {
+            (Self::Tensors, _) => json!({"generated_token_ids": answer.token_ids}),
+            (Self::NewText, _) => json!({"generated_text": answer.text}),
+            (Self::FullText, Prompt::Text(text)) => json!({"generated_text": format!("{text}{}", answer.text)}),
+            (Self::FullText, Prompt::Chat(messages)) => {
+                let mut messages = messages.to_vec();
+                let continues = options.continue_final_message.unwrap_or_else(|| goes_on(&messages));
+                match messages.pop() {
+                    Some(last) if continues => {
+                        let before = last.get("content").and_then(Value::as_str).unwrap_or_default();
+                        messages.push(json!({"role": last.get("role"), "content": format!("{before}{}", answer.text)}));
+                    }
+                    last => {
+                        messages.extend(last);
+                        messages.push(json!({"role": "assistant", "content": answer.text}));
+                    }
+                }
+                json!({"generated_text": messages})
+            }
+        }
+    }
+}
+
+/// The prompts of a call, and whether it is a single one.
+fn prompts(inputs: &Value) -> Result<(Vec<Prompt<'_>>, bool)> {
+    if let Value::Array(list) = inputs
+        && !list.iter().all(Value::is_object)
+    {
+        let prompts = list.iter().enumerate().map(|(i, input)| prompt(input).map_err(|e| e.for_input(i)));
+        return Ok((prompts.collect::<Result<_>>()?, false));
+    }
+    Ok((vec![prompt(inputs)?], true))
+}
+
+fn prompt(input: &Value) -> Result<Prompt<'_>> {
+    match input {
+        Value::String(text) => Ok(Prompt::Text(text)),
+        Value::Array(messages) if messages.is_empty() => Err(Error::request("inputs", "an empty list")),
+        Value::Array(messages) if messages.iter().all(Value::is_object) => Ok(Prompt::Chat(messages)),
+        other => Err(Error::request("inputs", format!("expected a string, a chat or a list of them, not {}", kind(other)))),
+    }
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[allow(dead_code)]
 #[path = "support/goldens.rs"]
 mod goldens;
 

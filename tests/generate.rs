@@ -1,19 +1,20 @@
 //! Logits processors, greedy search and beam search against the reference's answers (scripts/goldens/logits.py), with a model whose
 //! logits are a function of the history.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use formers::config::{EarlyStopping, GenerationConfig, GenerationDefaults};
 use formers::generate::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
-use formers::generate::log_softmax;
 use formers::generate::processors::{Context, PrefixAllowedTokens, Processors, Row};
 use formers::generate::sampling::{Sampler, argmax};
 use formers::generate::stopping::{StopReason, StopStrings, Stopping};
+use formers::generate::{Decoder, Generated, LanguageModel, Settings, generate, log_softmax};
+use formers::model::{Head, Pretrained};
 use formers::preprocess::text::{Files, Folder, Tokenizer};
-use formers::{ErrorKind, Result};
+use formers::{ErrorKind, Options, Result};
 use serde_json::{Map, Value, json};
 
 fn goldens(name: &str) -> Value {
@@ -525,4 +526,135 @@ fn rows_end_for_a_reason() {
     assert_eq!(reason(json!({"max_time": 0.0}), &[1]), Some(StopReason::MaxTime));
     assert_eq!(reason(json!({"max_time": 100}), &[1]), None);
     assert!(Stopping::new(&resolve(&Value::Null, &fields(&json!({"stop_strings": "a"}))).unwrap(), 6, None).is_err());
+}
+
+/// The fake model as the loop sees one; it notes how many rows each call had.
+struct Rows<'a> {
+    fake: Fake,
+    histories: Vec<Vec<u32>>,
+    calls: &'a std::cell::RefCell<Vec<usize>>,
+}
+
+impl LanguageModel for Rows<'_> {
+    fn forward(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
+        self.histories.resize(tokens.len(), Vec::new());
+        self.calls.borrow_mut().push(tokens.len());
+        for (history, tokens) in self.histories.iter_mut().zip(tokens) {
+            history.extend_from_slice(tokens);
+        }
+        Ok(self.histories.iter().flat_map(|history| self.fake.logits(history)).collect())
+    }
+
+    fn select(&mut self, rows: &[usize]) -> Result<()> {
+        self.histories = rows.iter().map(|&row| self.histories[row].clone()).collect();
+        Ok(())
+    }
+}
+
+const VOCABULARY: usize = 12;
+
+fn fake() -> Fake {
+    Fake { vocabulary: VOCABULARY, window: 3 }
+}
+
+/// The answers of each prompt.
+type Answers = Result<Vec<Result<Vec<Generated>>>>;
+
+fn looped(prompts: &[&[u32]], parameters: Value, observe: &mut dyn FnMut(usize, usize, u32) -> bool) -> (Answers, Vec<usize>) {
+    let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
+    let calls = std::cell::RefCell::default();
+    let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
+    let make = || Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
+    let found = generate(make, prompts, &settings, observe);
+    (found, calls.into_inner())
+}
+
+/// Prompts of different lengths, one of them wrong: each is answered as it would be alone, and rows that have ended are left out.
+#[test]
+fn the_loop_answers_each_prompt_as_if_it_were_alone() {
+    let prompts: [&[u32]; 4] = [&[1, 2, 3, 4, 5], &[7], &[], &[3, 9]];
+    let eos = 4;
+    let parameters = json!({"max_new_tokens": 15, "eos_token_id": eos});
+    let mut seen = vec![Vec::new(); prompts.len()];
+    let (found, calls) = looped(&prompts, parameters, &mut |prompt, answer, token| {
+        assert_eq!(answer, 0);
+        seen[prompt].push(token);
+        true
+    });
+    let found = found.unwrap();
+    assert!(found[2].is_err());
+    let mut longest = 0;
+    for (i, prompt) in prompts.iter().enumerate().filter(|(i, _)| *i != 2) {
+        let mut history = prompt.to_vec();
+        while history.len() < prompt.len() + 15 && history[prompt.len()..].last() != Some(&eos) {
+            history.push(argmax(&fake().logits(&history)).unwrap() as u32);
+        }
+        let [answer] = &found[i].as_ref().unwrap()[..] else { panic!("{i}") };
+        assert_eq!(answer.tokens, history[prompt.len()..], "prompt {i}");
+        assert_eq!(seen[i], answer.tokens);
+        let ended = if answer.tokens.last() == Some(&eos) { StopReason::EosToken } else { StopReason::MaxLength };
+        assert_eq!(answer.reason, Some(ended));
+        longest = longest.max(answer.tokens.len());
+    }
+    let rows: usize = found.iter().flatten().flatten().map(|answer| answer.tokens.len()).sum();
+    assert_eq!((calls.len(), calls.iter().sum::<usize>()), (longest, rows), "{calls:?}");
+    assert!(calls.last() < calls.first(), "no row ended before the others: the test shows nothing");
+}
+
+#[test]
+fn samples_repeat_with_their_seed_and_differ_among_each_other() {
+    let parameters = |seed| json!({"max_new_tokens": 12, "do_sample": true, "num_return_sequences": 3, "seed": seed});
+    let run = |seed| {
+        looped(&[&[1, 2], &[5]], parameters(seed), &mut |_, _, _| true).0.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+    for answers in run(1) {
+        assert_eq!(answers.len(), 3);
+        assert!(answers[0] != answers[1] && answers[1] != answers[2]);
+    }
+}
+
+#[test]
+fn the_caller_may_stop_and_what_is_not_there_is_named() {
+    let (found, calls) = looped(&[&[1], &[2]], json!({"max_new_tokens": 9}), &mut |prompt, _, _| prompt == 0);
+    let lengths: Vec<usize> = found.unwrap().into_iter().map(|answers| answers.unwrap()[0].tokens.len()).collect();
+    assert_eq!((lengths, calls.len()), (vec![1, 1], 1));
+    for (name, value) in [("guidance_scale", json!(2.0)), ("prompt_lookup_num_tokens", json!(3)), ("output_scores", json!(true))] {
+        let error = looped(&[&[1]], json!({name: value}), &mut |_, _, _| true).0.unwrap_err();
+        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains(name), "{error}");
+    }
+}
+
+/// Tokens one by one, beyond what the cache first had room for, rows that change places, and a prompt at once: the same logits.
+#[test]
+fn a_cache_that_grows_and_moves_changes_nothing() {
+    let folder = format!("{}/tests/goldens/generate/models/llama/causal_lm", env!("CARGO_MANIFEST_DIR"));
+    let model = Pretrained::open(Options::new(folder)).unwrap().model(Head::CausalLm).unwrap();
+    let session = model.session("model").unwrap();
+    let texts: Vec<Vec<u32>> = (0..3u32).map(|row| (0..300u32).map(|i| (i * i * 7 + row * 31 + i) % 90).collect()).collect();
+    let mut decoder = Decoder::new(session).unwrap();
+    // Different lengths from the start: 5, 3 and 1 tokens.
+    let starts = [5, 3, 1];
+    let mut order = vec![0, 1, 2];
+    let mut logits = decoder.forward(&texts.iter().zip(starts).map(|(text, n)| &text[..n]).collect::<Vec<_>>()).unwrap();
+    for step in 0..290 {
+        if step % 50 == 10 {
+            decoder.select(&[2, 0, 1]).unwrap();
+            order = vec![order[2], order[0], order[1]];
+        }
+        let next: Vec<[u32; 1]> = order.iter().map(|&row| [texts[row][starts[row] + step]]).collect();
+        logits = decoder.forward(&next.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>()).unwrap();
+    }
+    let vocabulary = logits.len() / 3;
+    for (row, logits) in order.into_iter().zip(logits.chunks(vocabulary)) {
+        let expected = Decoder::new(session).unwrap().forward(&[&texts[row][..starts[row] + 290]]).unwrap();
+        let far = logits.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-3, "row {row}: {far}");
+    }
+    // One row out of three, and twice.
+    decoder.select(&[1, 1]).unwrap();
+    let logits = decoder.forward(&[&[3], &[3]]).unwrap();
+    assert_eq!(logits[..vocabulary], logits[vocabulary..]);
+    assert!(decoder.forward(&[&[1, 2], &[3]]).is_err() && decoder.forward(&[&[1]]).is_err() && decoder.select(&[7]).is_err());
 }

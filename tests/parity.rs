@@ -7,43 +7,24 @@
 #[path = "support/goldens.rs"]
 mod goldens;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use formers::{Options, pipelines::AnyPipeline};
-use goldens::{media, same, shortened};
+use goldens::{checkpoints, json, media, same, shortened};
 use serde_json::Value;
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens")
-}
-
-/// The folders with a `golden.json` that records answers of tasks.
-fn checkpoints() -> Vec<PathBuf> {
-    let chosen = std::env::var("FORMERS_GOLDEN").unwrap_or_default();
-    let mut found: Vec<PathBuf> = Vec::new();
-    for family in std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
-        found.extend(
-            std::fs::read_dir(&family)
-                .unwrap()
-                .map(|e| e.unwrap().path())
-                .filter(|p| p.join("golden.json").exists() && p.join("config.json").exists() && p.to_string_lossy().contains(&chosen)),
-        );
-    }
-    found.sort();
-    found
-}
 
 #[test]
 fn answers_are_those_of_python() {
     let mut failures = Vec::new();
     let mut count = 0;
-    for folder in checkpoints() {
-        let golden: Value = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+    let (root, chosen) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens"), std::env::var("FORMERS_GOLDEN").unwrap_or_default());
+    for folder in checkpoints().into_iter().filter(|path| path.to_string_lossy().contains(&chosen)) {
+        let golden = json(&folder.join("golden.json"));
         let mut loaded: Vec<(String, Box<dyn AnyPipeline>)> = Vec::new();
         for case in golden["cases"].as_array().unwrap() {
             count += 1;
             if let Err(problem) = check(&folder, case, &mut loaded) {
-                let name = folder.strip_prefix(self::folder()).unwrap().display();
+                let name = folder.strip_prefix(&root).unwrap().display();
                 let note = case["note"].as_str().unwrap_or_default();
                 let inputs: String = case["inputs"].to_string().chars().take(120).collect();
                 failures.push(format!("{name}: {} {note}\n  inputs {inputs} parameters {}\n  {problem}", case["task"], case["parameters"]));

@@ -1,14 +1,17 @@
 //! The tables against the files: what is registered is where its name says, and has goldens.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, dead_code)]
+
+#[path = "support/goldens.rs"]
+mod goldens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
 use formers::pipelines::TASKS;
 use formers_models::{ARCHITECTURES, Head};
+use goldens::{checkpoints, json};
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -16,11 +19,8 @@ fn root() -> PathBuf {
 }
 
 /// `config.json` and `golden.json` of every golden checkpoint.
-fn goldens() -> Vec<(Value, Value)> {
-    let folders = |path: &Path| fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
-    let json = |path: PathBuf| fs::read(path).ok().map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap());
-    let checkpoints = folders(&root().join("tests/goldens")).into_iter().flat_map(|family| folders(&family));
-    checkpoints.filter_map(|folder| Some((json(folder.join("config.json"))?, json(folder.join("golden.json"))?))).collect()
+fn recorded() -> Vec<(Value, Value)> {
+    checkpoints().iter().map(|folder| (json(&folder.join("config.json")), json(&folder.join("golden.json")))).collect()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn tasks_are_sorted_and_each_has_its_file() {
 #[test]
 fn every_task_has_goldens_and_every_golden_has_a_task() {
     let known: BTreeSet<&str> = TASKS.iter().flat_map(|task| task.aliases.iter().copied().chain([task.id])).collect();
-    let goldens = goldens();
+    let goldens = recorded();
     let tasks: BTreeSet<&str> =
         goldens.iter().flat_map(|(_, golden)| golden["cases"].as_array().unwrap()).map(|c| c["task"].as_str().unwrap()).collect();
     let untested: Vec<&str> = TASKS.iter().map(|task| task.id).filter(|id| !tasks.contains(id)).collect();
@@ -48,7 +48,7 @@ fn every_task_has_goldens_and_every_golden_has_a_task() {
 #[test]
 fn every_architecture_has_two_configs_and_a_golden_for_each_head() {
     let mut configs: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for (config, _) in goldens() {
+    for (config, _) in recorded() {
         configs.entry(config["model_type"].as_str().unwrap_or_default().to_string()).or_default().push(config);
     }
     let mut problems = Vec::new();

@@ -29,7 +29,7 @@ def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coup
     """One folder: `config` and the special tokens of the tokenizer.
 
     `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json.
-    `coupled` says why answers of this model depend on the rest of their batch.
+    `coupled` says why answers of this model depend on the rest of their batch, or on the calls before: then nothing is asked in batches.
     """
     if not wanted(model_type, name):
         return
@@ -87,7 +87,7 @@ def cases(folder, thorough, extra, coupled):
     asked = [
         Case(first, **GREEDY),
         Case(PROMPTS, "one by one", **GREEDY),
-        Case(PROMPTS, coupled or "side by side, padded on the left: the same answers as one by one", batch_size=3, **GREEDY),
+        Case(PROMPTS, "side by side, padded on the left: the same answers as one by one", batch_size=3, **GREEDY),
         Case(first, return_full_text=False, stop_sequence=stop[0], **GREEDY),
         Case(PROMPTS, "the prompts' and the new ids", return_tensors=True, **GREEDY),
         Case(first, max_new_tokens=12, **beams),
@@ -113,6 +113,8 @@ def cases(folder, thorough, extra, coupled):
             Case(first, error=True, do_sample=False, max_new_tokens=0), Case(7, error=True, **GREEDY),
             Case(first, "two ways of saying what to return", error=True, return_full_text=False, return_tensors=True, **GREEDY),
         ]
+    if coupled:
+        asked = [case for case in asked if "batch_size" not in case.parameters]
     return {"text-generation": [*asked, *(extra(folder) if extra else [])]}
 
 
@@ -126,10 +128,10 @@ def empty(pipe):
 
 
 def confirmed(folder, coupled):
-    """Answers do not depend on the batch, or do where that is known; and the graph's answer is recorded, if its best tokens are clearly best."""
+    """Answers do not depend on the batch, but where that is known; and the graph's answer is recorded, if its best tokens are clearly best."""
     golden = json.loads((folder / "golden.json").read_text("utf-8"))["cases"]
     alone, together = (row["answer"] for row in golden[1:3])
-    return (alone == together) is not bool(coupled) and record_logits(folder)
+    return (coupled or alone == together) and record_logits(folder)
 
 
 @torch.no_grad()

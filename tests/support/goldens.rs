@@ -1,11 +1,37 @@
 //! What a golden asks for, and whether an answer is the one that it has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use formers_models::Head;
 use serde_json::{Value, json};
 
 /// The most that two numbers may differ, beside rounding of large ones.
 const TOLERANCE: f64 = 1e-4;
+
+/// The folders with a checkpoint and the answers that Python gave with it.
+///
+/// Language models have theirs in a folder of their own, some of them ahead of their architecture: those are left out.
+pub(crate) fn checkpoints() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+    let folders = |path: &Path| std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
+    let families = folders(&root).into_iter().chain(folders(&root.join("generate/models")));
+    let is_golden = |path: &PathBuf| path.join("golden.json").exists() && path.join("config.json").exists();
+    let mut found: Vec<PathBuf> = families.flat_map(|family| folders(&family)).filter(is_golden).collect();
+    found.retain(|path| !path.starts_with(root.join("generate")) || is_known(&json(&path.join("config.json"))));
+    found.sort();
+    found
+}
+
+/// A JSON file.
+pub(crate) fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn is_known(config: &Value) -> bool {
+    let architecture = formers_models::find(config["model_type"].as_str().unwrap_or_default());
+    let head = config["architectures"][0].as_str().and_then(Head::of_class);
+    architecture.zip(head).is_some_and(|(architecture, head)| architecture.heads.contains(&head))
+}
 
 /// Paths of media are relative to the golden's folder.
 pub(crate) fn media(folder: &Path, inputs: &Value) -> Value {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use formers::pipelines::TASKS;
-use goldens::{media, same};
+use goldens::{checkpoints, media, same};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -99,20 +99,11 @@ fn edit_config(folder: &str, edit: impl FnOnce(&mut Value)) {
     fs::write(path, config.to_string()).unwrap();
 }
 
-/// Folders with goldens, sorted.
-fn golden_folders() -> Vec<PathBuf> {
-    let below = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let mut folders: Vec<PathBuf> =
-        below(golden("")).flat_map(below).filter(|path| path.join("golden.json").exists() && path.join("config.json").exists()).collect();
-    folders.sort();
-    folders
-}
-
 #[test]
 fn requests_are_answered_as_python_answers_them() {
     let program = Program::new();
     let file = program.folder.path().join("request.json");
-    let folders = golden_folders();
+    let folders = checkpoints();
     for task in TASKS {
         let mut answered = 0;
         for folder in &folders {

@@ -19,6 +19,41 @@ fn tokenizers_answer_as_version_4() {
     agree("tokens_v4.json", 50, Tokenizer::from_files_v4);
 }
 
+/// What language models were asked, and what they wrote (`scripts/goldens/causal.py`), between text and ids.
+#[test]
+fn language_models_read_and_write_as_the_reference() {
+    let below = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models");
+    let folders: Vec<PathBuf> = below(models).flat_map(below).filter(|folder| folder.join("logits.json").exists()).collect();
+    assert!(folders.len() > 60, "goldens are missing");
+    for folder in folders {
+        let json = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).unwrap()).unwrap();
+        let tokenizer = open(&folder, Tokenizer::from_files).unwrap();
+        let encode = |text: &str| tokenizer.encode(text, None, &EncodeOptions::default()).unwrap().ids;
+        let logits = json("logits.json");
+        assert_eq!(json!(encode(logits["inputs"].as_str().unwrap())), logits["input_ids"], "{}", folder.display());
+
+        let golden = json("golden.json");
+        let answers = |parameters: &Value| -> Vec<Value> {
+            let cases = golden["cases"].as_array().unwrap().iter();
+            cases
+                .filter(|case| case["parameters"] == *parameters && case["inputs"].as_array().is_some_and(|list| list.len() == 3))
+                .cloned()
+                .collect()
+        };
+        let texts = answers(&json!({ "do_sample": false, "max_new_tokens": 24 }));
+        let ids = answers(&json!({ "return_tensors": true, "do_sample": false, "max_new_tokens": 24 }));
+        for (place, prompt) in texts[0]["inputs"].as_array().unwrap().iter().enumerate() {
+            let prompt = prompt.as_str().unwrap();
+            let ids: Vec<u32> = serde_json::from_value(ids[0]["answer"][place][0]["generated_token_ids"].clone()).unwrap();
+            let (read, written) = ids.split_at(encode(prompt).len());
+            assert_eq!(read, encode(prompt), "{}", folder.display());
+            let text = prompt.to_owned() + &tokenizer.decode(written, true, None).unwrap();
+            assert_eq!(texts[0]["answer"][place][0]["generated_text"], text, "{}", folder.display());
+        }
+    }
+}
+
 type Load = fn(&dyn Files, &Value) -> formers::Result<Tokenizer>;
 
 /// Checks every folder with this golden; `TOKENIZER=xlnet` only those whose name contains that.

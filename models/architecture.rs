@@ -168,8 +168,17 @@ fn read<T: DeserializeOwned>(config: &Value) -> Result<T> {
 
 /// Keys that checkpoints carry and no head here needs: buffers that are computed, and other heads.
 fn is_harmless(key: &str) -> bool {
-    const BUFFERS: &[&str] =
-        &["position_ids", "token_type_ids", "inv_freq", "num_batches_tracked", "attn.bias", "masked_bias", "masked_spec_embed"];
+    const BUFFERS: &[&str] = &[
+        "position_ids",
+        "token_type_ids",
+        "inv_freq",
+        "num_batches_tracked",
+        "attn.bias",
+        "attention.bias",
+        "causal_mask",
+        "masked_bias",
+        "masked_spec_embed",
+    ];
     const HEADS: &[&str] = &[
         "pooler",
         "cls",

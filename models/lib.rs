@@ -11,6 +11,7 @@ mod sizes;
 mod albert;
 mod bert;
 mod camembert;
+mod codegen;
 mod convbert;
 mod deberta;
 mod deberta_v2;
@@ -19,12 +20,15 @@ mod electra;
 mod esm;
 mod eurobert;
 mod gpt2;
+mod gpt_neox;
+mod gptj;
 mod llama;
 mod mistral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;
+mod opt;
 mod qwen2;
 mod qwen3;
 mod roberta;
@@ -43,6 +47,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     bert::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    codegen::ARCHITECTURE,
     convbert::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
@@ -51,12 +56,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
     gpt2::ARCHITECTURE,
+    gpt_neox::ARCHITECTURE,
+    gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
+    opt::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,

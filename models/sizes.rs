@@ -16,7 +16,7 @@ const WORDS: &[&str] = &["word_embeddings.weight", "word_embedding.weight", "emb
 
 const RULES: &[Rule] = &[
     Rule { keys: WORDS, axis: 0, fields: &["vocab_size"] },
-    Rule { keys: WORDS, axis: 1, fields: &["embedding_size", "n_embd", "d_model", "dim", "hidden_size"] },
+    Rule { keys: WORDS, axis: 1, fields: &["embedding_size", "word_embed_proj_dim", "n_embd", "d_model", "dim", "hidden_size"] },
     Rule { keys: &["position_embeddings.weight"], axis: 0, fields: &["max_position_embeddings"] },
     Rule { keys: &["token_type_embeddings.weight"], axis: 0, fields: &["type_vocab_size"] },
     Rule { keys: &["intermediate.dense.weight"], axis: 0, fields: &["intermediate_size"] },

@@ -1,7 +1,7 @@
 //! Scaled dot-product attention.
 
 use super::Mask;
-use crate::graph::{Attributes, Tensor};
+use crate::graph::{Attributes, Size, Tensor};
 
 /// The domain of operators that a pass must lower.
 pub(crate) const DOMAIN: &str = "formers";
@@ -58,6 +58,21 @@ pub fn split_heads(x: &Tensor, heads: usize) -> Tensor {
 pub fn merge_heads(x: &Tensor) -> Tensor {
     let width = x.fixed(1) * x.fixed(-1);
     x.transpose(&[0, 2, 1, 3]).reshape(&[0i64.into(), 0i64.into(), width.into()])
+}
+
+/// The parts of a fused projection, `(batch, sequence, groups · (size + size + …))`, which stands in groups of heads that have
+/// their part of each: one tensor `(batch, sequence, groups · size)` a part.
+pub fn ungroup<const N: usize>(x: &Tensor, groups: usize, sizes: [usize; N]) -> [Tensor; N] {
+    let whole: usize = sizes.iter().sum();
+    if groups.checked_mul(whole) != Some(x.fixed(-1)) {
+        let problem =
+            format!("config.json: {groups} groups of heads of widths {sizes:?} do not make a projection of width {}", x.fixed(-1));
+        x.graph().fail(crate::Error::config(problem));
+        return sizes.map(|_| x.clone());
+    }
+    let keep = || Size::from(0i64);
+    let mut parts = x.reshape(&[keep(), keep(), groups.into(), whole.into()]).split(3, &sizes).into_iter();
+    sizes.map(|size| parts.next().unwrap_or_else(|| x.clone()).reshape(&[keep(), keep(), (groups * size).into()]))
 }
 
 /// `1 / √size`, the usual scale.

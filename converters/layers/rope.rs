@@ -91,6 +91,13 @@ impl RopeConfig {
         Self { rope_parameters: of(&self.rope_parameters), rope_scaling: of(&self.rope_scaling), ..self.clone() }
     }
 
+    /// The same parameters, with this part of a head turning where they say none.
+    #[must_use]
+    pub fn or_partial(mut self, partial_rotary_factor: f64) -> Self {
+        self.partial_rotary_factor.get_or_insert(partial_rotary_factor);
+        self
+    }
+
     /// The frequencies for heads of this size; `theta` and `max_position_embeddings` are those of the model, where these parameters say none.
     ///
     /// # Errors

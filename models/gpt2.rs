@@ -3,7 +3,7 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, CachedAttention, Decoding, cached_attention, embedding, layer_norm},
+    layers::{Activation, CachedAttention, Decoding, attention::ungroup, cached_attention, embedding, layer_norm},
 };
 use serde::Deserialize;
 
@@ -17,11 +17,8 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt2",
 #[derive(Deserialize)]
 #[serde(default)]
 struct Config {
-    #[serde(alias = "hidden_size")]
     n_embd: usize,
-    #[serde(alias = "num_hidden_layers")]
     n_layer: usize,
-    #[serde(alias = "num_attention_heads")]
     n_head: usize,
     activation_function: Activation,
     layer_norm_epsilon: f32,
@@ -45,30 +42,64 @@ impl Default for Config {
     }
 }
 
+/// The usual names of what the config of GPT-2 and some relatives calls otherwise.
+pub(crate) const USUAL_NAMES: &[(&str, &str)] = &[
+    ("hidden_size", "n_embd"),
+    ("num_hidden_layers", "n_layer"),
+    ("num_attention_heads", "n_head"),
+    ("max_position_embeddings", "n_positions"),
+];
+
+/// What relatives do in another way, or say in another way in `config.json`.
+pub(crate) struct Variant<'a> {
+    pub(crate) layers: usize,
+    pub(crate) activation: Activation,
+    pub(crate) epsilon: f32,
+    pub(crate) tied: bool,
+    /// The linear layers of the feed-forward part.
+    pub(crate) linear: fn(&Weights, &Tensor) -> Tensor,
+    /// The attention of a layer, by its number.
+    pub(crate) attention: &'a dyn Fn(&Weights, &Tensor, &Decoding, usize) -> Tensor,
+}
+
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let cfg: Config = request.config()?;
+    let cfg: Config = request.config_mapped(USUAL_NAMES)?;
+    decoder(
+        request,
+        &Variant {
+            layers: cfg.n_layer,
+            activation: cfg.activation_function,
+            epsilon: cfg.layer_norm_epsilon,
+            tied: cfg.tie_word_embeddings,
+            linear: conv1d,
+            attention: &|w, x, decoding, index| self_attention(&cfg, w, x, decoding, index),
+        },
+    )
+}
+
+/// The graph of a relative.
+pub(crate) fn decoder(request: &Request, variant: &Variant) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
     let decoding = Decoding::new(&graph);
 
     let x = embedding(&base.pp("wte"), &decoding.input_ids) + embedding(&base.pp("wpe"), &decoding.positions);
-    let x = base.layers("h", cfg.n_layer).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
-    let hidden = layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), &hidden));
+    let x = base.layers("h", variant.layers).enumerate().fold(x, |x, (i, w)| layer(variant, &w, &x, &decoding, i));
+    let hidden = layer_norm(&base.pp("ln_f"), variant.epsilon, &decoding.at_the_end(&x));
+    graph.output("logits", &heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), &hidden));
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 
-fn layer(cfg: &Config, w: &Weights, x: &Tensor, decoding: &Decoding, index: usize) -> Tensor {
-    let norm = |name: &str, x: &Tensor| layer_norm(&w.pp(name), cfg.layer_norm_epsilon, x);
-    let x = x + self_attention(cfg, &w.pp("attn"), &norm("ln_1", x), decoding, index);
-    let h = cfg.activation_function.of(&conv1d(&w.pp("mlp.c_fc"), &norm("ln_2", &x)));
-    x + conv1d(&w.pp("mlp.c_proj"), &h)
+fn layer(variant: &Variant, w: &Weights, x: &Tensor, decoding: &Decoding, index: usize) -> Tensor {
+    let norm = |name: &str, x: &Tensor| layer_norm(&w.pp(name), variant.epsilon, x);
+    let linear = |name: &str, x: &Tensor| (variant.linear)(&w.pp(name), x);
+    let x = x + (variant.attention)(&w.pp("attn"), &norm("ln_1", x), decoding, index);
+    let h = variant.activation.of(&linear("mlp.c_fc", &norm("ln_2", &x)));
+    x + linear("mlp.c_proj", &h)
 }
 
 fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, decoding: &Decoding, index: usize) -> Tensor {
-    let mut parts = conv1d(&w.pp("c_attn"), x).chunk(2, 3).into_iter();
-    let mut next = || parts.next().unwrap_or_else(|| x.clone());
-    let (query, key, value) = (next(), next(), next());
+    let [query, key, value] = ungroup(&conv1d(&w.pp("c_attn"), x), 1, [cfg.n_embd; 3]);
     let mut how = CachedAttention::new(cfg.n_head, cfg.n_head, cfg.n_embd / cfg.n_head.max(1));
     if !cfg.scale_attn_weights {
         how.scale = 1.0;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     architecture::{Architecture, Head, Request},
+    gpt2::USUAL_NAMES,
     heads,
 };
 
@@ -21,13 +22,9 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gptj",
 #[derive(Deserialize)]
 #[serde(default)]
 struct Config {
-    #[serde(alias = "hidden_size")]
     n_embd: usize,
-    #[serde(alias = "num_hidden_layers")]
     n_layer: usize,
-    #[serde(alias = "num_attention_heads")]
     n_head: usize,
-    #[serde(alias = "max_position_embeddings")]
     n_positions: usize,
     /// How many components of a head turn.
     rotary_dim: usize,
@@ -60,7 +57,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 
 /// The graph of a relative, by how it projects the queries, keys and values of its attention.
 pub(crate) fn decoder(request: &Request, project: fn(&Weights, &Tensor) -> Projections) -> Result<Vec<Body>> {
-    let cfg: Config = request.config()?;
+    let cfg: Config = request.config_mapped(USUAL_NAMES)?;
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
     let decoding = Decoding::new(&graph);

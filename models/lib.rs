@@ -10,6 +10,7 @@ mod sizes;
 
 mod albert;
 mod bert;
+mod bloom;
 mod camembert;
 mod codegen;
 mod convbert;
@@ -19,7 +20,10 @@ mod distilbert;
 mod electra;
 mod esm;
 mod eurobert;
+mod falcon;
 mod gpt2;
+mod gpt_bigcode;
+mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod llama;
@@ -46,6 +50,7 @@ pub use architecture::{Architecture, Head, Request};
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     bert::ARCHITECTURE,
+    bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     codegen::ARCHITECTURE,
     convbert::ARCHITECTURE,
@@ -55,7 +60,10 @@ pub const ARCHITECTURES: &[Architecture] = &[
     electra::ARCHITECTURE,
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
+    falcon::ARCHITECTURE,
     gpt2::ARCHITECTURE,
+    gpt_bigcode::ARCHITECTURE,
+    gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
     gptj::ARCHITECTURE,
     llama::ARCHITECTURE,

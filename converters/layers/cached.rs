@@ -25,6 +25,8 @@ pub struct Decoding {
     total: Tensor,
     /// For how many tokens at the end of a row logits are wanted; 0 for all of this run.
     keep: Tensor,
+    /// What is added to all scores, `(1, heads, sequence, total)`.
+    bias: Option<Tensor>,
 }
 
 impl Decoding {
@@ -43,7 +45,18 @@ impl Decoding {
         let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
         let every = keep.equal(&graph.ints(&[], &[0]));
         let keep = every.select(&sequence, &keep);
-        Self { input_ids, positions, graph: graph.clone(), fresh, last, total, keep }
+        Self { input_ids, positions, graph: graph.clone(), fresh, last, total, keep, bias: None }
+    }
+
+    /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.
+    #[must_use]
+    pub fn with_bias(mut self, bias: impl FnOnce(&Tensor) -> Tensor) -> Self {
+        let bias = bias(&self.graph.range(&self.total.cast(Dtype::I64))).cast(self.graph.float());
+        let heads = Size::from(bias.fixed(0));
+        // The operator repeats nothing along the queries itself.
+        let shape = [1i64.into(), heads, self.input_ids.dim(1).into(), self.total.cast(Dtype::I64).into()];
+        self.bias = Some(bias.unsqueeze(&[0, 2]).expand(&shape));
+        self
     }
 
     /// What `hidden`, `(batch, sequence, width)`, has at the last tokens of each row: `(batch, num_logits_to_keep, width)`.
@@ -54,6 +67,18 @@ impl Decoding {
         let places = places.max(&self.graph.ints(&[], &[0]));
         hidden.gather_nd(&places.unsqueeze(&[2]), 1)
     }
+}
+
+/// The slopes of linear biases (<https://arxiv.org/abs/2108.12409>), `(heads, 1)` in 32 bits: powers of a base, from `2^(-max / n)`
+/// for `n` heads on. Where `n` is no power of two, every other slope of twice as many heads follows those of the power below.
+pub fn alibi_slopes(graph: &Graph, heads: usize, max: f32) -> Tensor {
+    let whole = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
+    let slopes = |heads: usize| {
+        let base = (-max / heads.max(1) as f32).exp2();
+        (1..=heads).map(move |i| f64::from(base).powf(i as f64) as f32)
+    };
+    let all: Vec<f32> = slopes(whole).chain(slopes(2 * whole).step_by(2)).take(heads).collect();
+    graph.constant(Dtype::F32, &[heads, 1], bytemuck::cast_slice(&all).to_vec())
 }
 
 /// How one layer attends.
@@ -116,6 +141,10 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
         Some(&past_value),
         Some(&decoding.last),
         Some(&decoding.total),
+        None,
+        None,
+        None,
+        decoding.bias.as_ref(),
     ];
     let mut attributes = Attributes::new().with("num_heads", heads).with("kv_num_heads", groups).with("scale", how.scale);
     if let Some(window) = how.window {

@@ -11,7 +11,7 @@ use formers::generate::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use formers::generate::processors::{Context, PrefixAllowedTokens, Processors, Row};
 use formers::generate::sampling::{Sampler, argmax};
 use formers::generate::stopping::{StopReason, StopStrings, Stopping};
-use formers::generate::{Decoder, Generated, LanguageModel, Settings, generate, log_softmax};
+use formers::generate::{Decoder, Generated, LanguageModel, Settings, Steps, generate, log_softmax};
 use formers::model::{Head, Pretrained};
 use formers::preprocess::text::{Files, Folder, Tokenizer};
 use formers::{ErrorKind, Options, Result};
@@ -560,12 +560,12 @@ fn fake() -> Fake {
 /// The answers of each prompt.
 type Answers = Result<Vec<Result<Vec<Generated>>>>;
 
-fn looped(prompts: &[&[u32]], parameters: Value, observe: &mut dyn FnMut(usize, usize, u32) -> bool) -> (Answers, Vec<usize>) {
+fn looped(prompts: &[&[u32]], parameters: Value) -> (Answers, Vec<usize>) {
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
     let calls = std::cell::RefCell::default();
     let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
     let make = || Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
-    let found = generate(make, prompts, &settings, observe);
+    let found = generate(make, prompts, &settings);
     (found, calls.into_inner())
 }
 
@@ -575,12 +575,7 @@ fn the_loop_answers_each_prompt_as_if_it_were_alone() {
     let prompts: [&[u32]; 4] = [&[1, 2, 3, 4, 5], &[7], &[], &[3, 9]];
     let eos = 4;
     let parameters = json!({"max_new_tokens": 15, "eos_token_id": eos});
-    let mut seen = vec![Vec::new(); prompts.len()];
-    let (found, calls) = looped(&prompts, parameters, &mut |prompt, answer, token| {
-        assert_eq!(answer, 0);
-        seen[prompt].push(token);
-        true
-    });
+    let (found, calls) = looped(&prompts, parameters);
     let found = found.unwrap();
     assert!(found[2].is_err());
     let mut longest = 0;
@@ -591,7 +586,6 @@ fn the_loop_answers_each_prompt_as_if_it_were_alone() {
         }
         let [answer] = &found[i].as_ref().unwrap()[..] else { panic!("{i}") };
         assert_eq!(answer.tokens, history[prompt.len()..], "prompt {i}");
-        assert_eq!(seen[i], answer.tokens);
         let ended = if answer.tokens.last() == Some(&eos) { StopReason::EosToken } else { StopReason::MaxLength };
         assert_eq!(answer.reason, Some(ended));
         longest = longest.max(answer.tokens.len());
@@ -604,9 +598,7 @@ fn the_loop_answers_each_prompt_as_if_it_were_alone() {
 #[test]
 fn samples_repeat_with_their_seed_and_differ_among_each_other() {
     let parameters = |seed| json!({"max_new_tokens": 12, "do_sample": true, "num_return_sequences": 3, "seed": seed});
-    let run = |seed| {
-        looped(&[&[1, 2], &[5]], parameters(seed), &mut |_, _, _| true).0.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
-    };
+    let run = |seed| looped(&[&[1, 2], &[5]], parameters(seed)).0.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>();
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
     for answers in run(1) {
@@ -616,12 +608,31 @@ fn samples_repeat_with_their_seed_and_differ_among_each_other() {
 }
 
 #[test]
-fn the_caller_may_stop_and_what_is_not_there_is_named() {
-    let (found, calls) = looped(&[&[1], &[2]], json!({"max_new_tokens": 9}), &mut |prompt, _, _| prompt == 0);
-    let lengths: Vec<usize> = found.unwrap().into_iter().map(|answers| answers.unwrap()[0].tokens.len()).collect();
-    assert_eq!((lengths, calls.len()), (vec![1, 1], 1));
+fn steps_give_the_tokens_of_the_whole() {
+    let parameters = json!({"max_new_tokens": 6, "do_sample": true, "num_return_sequences": 2, "seed": 5, "eos_token_id": 3});
+    let prompts: [&[u32]; 2] = [&[1, 2], &[5]];
+    let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
+    let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
+    let calls = std::cell::RefCell::default();
+    let mut steps = Steps::new(Rows { fake: fake(), histories: Vec::new(), calls: &calls }, &prompts, &settings).unwrap();
+    let mut seen = vec![vec![Vec::new(); 2]; 2];
+    loop {
+        let tokens = steps.step().unwrap();
+        tokens.iter().for_each(|&(prompt, answer, token)| seen[prompt][answer].push(token));
+        if tokens.is_empty() {
+            break;
+        }
+    }
+    assert!(steps.step().unwrap().is_empty());
+    let whole = looped(&prompts, parameters).0.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(steps.finish(), whole);
+    assert_eq!(seen, whole.iter().map(|answers| answers.iter().map(|a| a.tokens.clone()).collect::<Vec<_>>()).collect::<Vec<_>>());
+}
+
+#[test]
+fn parameters_that_are_not_there_are_named() {
     for (name, value) in [("guidance_scale", json!(2.0)), ("prompt_lookup_num_tokens", json!(3)), ("output_scores", json!(true))] {
-        let error = looped(&[&[1]], json!({name: value}), &mut |_, _, _| true).0.unwrap_err();
+        let error = looped(&[&[1]], json!({name: value})).0.unwrap_err();
         assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains(name), "{error}");
     }
 }

@@ -42,67 +42,122 @@ pub struct Generated {
 /// Answers prompts: for each `num_return_sequences` answers, the best first. A prompt that cannot be answered fails alone where
 /// it is wrong in itself; what fails in the model fails all.
 ///
-/// `make` gives a model without rows. `observe` is told each new token of sampling and greedy search: which prompt, which of its
-/// answers, the token; it may end everything by answering `false`.
+/// `make` gives a model without rows.
 pub fn generate<M: LanguageModel>(
     make: impl Fn() -> Result<M>,
     prompts: &[&[u32]],
     settings: &Settings<'_>,
-    observe: &mut dyn FnMut(usize, usize, u32) -> bool,
 ) -> Result<Vec<Result<Vec<Generated>>>> {
     supported(settings.config)?;
     if settings.config.num_beams > 1 {
         return Ok(prompts.iter().map(|prompt| beams(&mut make()?, prompt, settings)).collect());
     }
-    let mut rows: Vec<Result<Vec<Answer>>> = prompts.iter().map(|prompt| Answer::all(prompt, settings)).collect();
-    let good: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].is_ok()).collect();
-    if good.is_empty() {
-        return Ok(rows.into_iter().map(|row| row.map(|_| Vec::new())).collect());
+    let mut problems: Vec<Option<Error>> = prompts.iter().map(|prompt| prepared(prompt, settings).err()).collect();
+    let good: Vec<&[u32]> = prompts.iter().zip(&problems).filter(|(_, problem)| problem.is_none()).map(|(prompt, _)| *prompt).collect();
+    let mut answers = Vec::new();
+    if !good.is_empty() {
+        let mut steps = Steps::new(make()?, &good, settings)?;
+        while !steps.step()?.is_empty() {}
+        answers = steps.finish();
     }
-    let mut model = make()?;
-    let logits = model.forward(&good.iter().map(|&i| prompts[i]).collect::<Vec<_>>())?;
-    let count = settings.config.num_return_sequences;
-    // Each prompt ran once, for all of its answers.
-    let mut running: Vec<(usize, &mut Answer)> = rows
-        .iter_mut()
-        .enumerate()
-        .filter_map(|(i, row)| row.as_mut().ok().map(|row| (i, row)))
-        .flat_map(|(i, row)| row.iter_mut().map(move |a| (i, a)))
-        .collect();
-    let copies: Vec<usize> = (0..running.len()).map(|row| row / count).collect();
-    let vocabulary = logits.len() / good.len();
-    let mut logits: Vec<f32> = copies.iter().flat_map(|&row| logits[row * vocabulary..][..vocabulary].iter().copied()).collect();
-    if count > 1 {
-        model.select(&copies)?;
-    }
-    loop {
-        let mut open = Vec::with_capacity(running.len());
-        for (row, (prompt, answer)) in running.iter_mut().enumerate() {
-            let token = answer.choose(&mut logits[row * vocabulary..][..vocabulary])?;
-            if !observe(*prompt, answer.index, token) {
-                answer.reason.get_or_insert(StopReason::Test);
-                return Ok(answers(rows));
-            }
-            if answer.reason.is_none() {
-                open.push(row);
-            }
-        }
-        if open.is_empty() {
-            break;
-        }
-        if open.len() < running.len() {
-            // Rows that have ended cost nothing any more.
-            model.select(&open)?;
-            running.retain(|(_, answer)| answer.reason.is_none());
-        }
-        let last: Vec<[u32; 1]> = running.iter().map(|(_, answer)| [answer.history.last().copied().unwrap_or_default()]).collect();
-        logits = model.forward(&last.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>())?;
-    }
-    Ok(answers(rows))
+    let mut answers = answers.into_iter();
+    let lost = || Error::unsupported("a prompt was not answered");
+    Ok(problems.iter_mut().map(|problem| problem.take().map_or_else(|| answers.next().ok_or_else(lost), Err)).collect())
 }
 
-fn answers(rows: Vec<Result<Vec<Answer>>>) -> Vec<Result<Vec<Generated>>> {
-    rows.into_iter().map(|row| row.map(|answers| answers.into_iter().map(Answer::generated).collect())).collect()
+/// Generation one token at a time, by greedy search or sampling: a step gives each open answer its next token. Dropping it ends the
+/// work.
+pub struct Steps<M> {
+    model: M,
+    answers: Vec<Answer>,
+    /// How many answers each prompt has.
+    count: usize,
+    /// The rows of the model: the answers that are open.
+    open: Vec<usize>,
+    /// The logits that follow the last token of each row.
+    logits: Vec<f32>,
+}
+
+impl<M: LanguageModel> Steps<M> {
+    /// Runs the prompts.
+    ///
+    /// # Errors
+    /// A prompt without tokens or room for an answer, parameters that contradict each other or that only whole answers have
+    /// (`num_beams`), and what fails in the model.
+    pub fn new(mut model: M, prompts: &[&[u32]], settings: &Settings<'_>) -> Result<Self> {
+        supported(settings.config)?;
+        if settings.config.num_beams > 1 {
+            return Err(Error::request("num_beams", "beams are known only at the end, not token by token"));
+        }
+        let count = settings.config.num_return_sequences;
+        let answer = |(prompt, index): (&[u32], usize)| Answer::new(index, prompt, settings);
+        let each = prompts.iter().flat_map(|prompt| (0..count).map(move |index| (*prompt, index)));
+        let answers = each.map(answer).collect::<Result<Vec<_>>>()?;
+        let mut logits = model.forward(prompts)?;
+        // Each prompt ran once, for all of its answers.
+        if count > 1 {
+            let rows: Vec<usize> = (0..answers.len()).map(|row| row / count).collect();
+            model.select(&rows)?;
+            let vocabulary = logits.len() / prompts.len().max(1);
+            logits = logits.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
+        }
+        Ok(Self { model, open: (0..answers.len()).collect(), answers, count, logits })
+    }
+
+    /// The next token of each open answer: the prompt's place, the place among its answers, and the token. Empty at the end.
+    ///
+    /// # Errors
+    /// What fails in the model, and logits that leave no choice.
+    pub fn step(&mut self) -> Result<Vec<(usize, usize, u32)>> {
+        if self.logits.is_empty() {
+            self.run()?;
+        }
+        let vocabulary = self.logits.len() / self.open.len().max(1);
+        let mut tokens = Vec::with_capacity(self.open.len());
+        for (&index, logits) in self.open.iter().zip(self.logits.chunks_mut(vocabulary.max(1))) {
+            tokens.push((index / self.count, index % self.count, self.answers[index].choose(logits)?));
+        }
+        self.logits.clear();
+        Ok(tokens)
+    }
+
+    /// Runs the last tokens of the answers that are open; rows that have ended cost nothing any more.
+    fn run(&mut self) -> Result<()> {
+        let still: Vec<usize> = (0..self.open.len()).filter(|&row| self.answers[self.open[row]].reason.is_none()).collect();
+        if still.len() < self.open.len() {
+            if !still.is_empty() {
+                self.model.select(&still)?;
+            }
+            self.open = still.into_iter().map(|row| self.open[row]).collect();
+        }
+        if !self.open.is_empty() {
+            let last: Vec<[u32; 1]> =
+                self.open.iter().map(|&index| [self.answers[index].history.last().copied().unwrap_or_default()]).collect();
+            self.logits = self.model.forward(&last.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// The answers of each prompt as far as they are.
+    pub fn finish(self) -> Vec<Vec<Generated>> {
+        let count = self.count.max(1);
+        let mut found: Vec<Vec<Generated>> = Vec::new();
+        for (index, answer) in self.answers.into_iter().enumerate() {
+            if index % count == 0 {
+                found.push(Vec::with_capacity(count));
+            }
+            if let Some(last) = found.last_mut() {
+                last.push(answer.generated());
+            }
+        }
+        found
+    }
+}
+
+impl<M> std::fmt::Debug for Steps<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Steps").field("answers", &self.answers.len()).field("open", &self.open.len()).finish_non_exhaustive()
+    }
 }
 
 /// What the configuration may say and nothing here does yet is an error rather than ignored.
@@ -132,10 +187,6 @@ struct Answer {
 }
 
 impl Answer {
-    fn all(prompt: &[u32], settings: &Settings<'_>) -> Result<Vec<Self>> {
-        (0..settings.config.num_return_sequences).map(|index| Self::new(index, prompt, settings)).collect()
-    }
-
     fn new(index: usize, prompt: &[u32], settings: &Settings<'_>) -> Result<Self> {
         let (processors, stopping) = prepared(prompt, settings)?;
         let seeded = |seed: u64| Sampler::new(seed.wrapping_add(index as u64));

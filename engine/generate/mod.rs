@@ -13,6 +13,6 @@ pub mod stopping;
 mod stream;
 
 pub use decoder::{Decoder, LanguageModel};
-pub use generating::{Generated, Settings, SharedTokenBytes, generate};
+pub use generating::{Generated, Settings, SharedTokenBytes, Steps, generate};
 pub use scores::log_softmax;
 pub use stream::TextStream;

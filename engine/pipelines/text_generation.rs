@@ -123,7 +123,7 @@ impl TextGeneration {
         let most = if alone { 1 } else { options.batch_size.map_or(BATCH_SIZE, NonZeroUsize::get) };
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
-            generated.extend(generate::generate(|| Decoder::new(session), &ids, &settings, &mut |_, _, _| true)?);
+            generated.extend(generate::generate(|| Decoder::new(session), &ids, &settings)?);
         }
         let mut generated = generated.into_iter();
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));

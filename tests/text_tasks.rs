@@ -8,9 +8,10 @@ use formers::{
     Error, ErrorKind, Options,
     model::Pretrained,
     pipelines::{
-        AnyPipeline, FeatureExtraction, FillMask, Pipeline, QuestionAnswering, SentenceSimilarity, TextRanking, TokenClassification,
-        ZeroShotClassification, feature_extraction, fill_mask, question_answering, text_ranking, token_classification,
-        zero_shot_classification,
+        AnyPipeline, FeatureExtraction, FillMask, Pipeline, QuestionAnswering, SentenceSimilarity, TextGeneration, TextRanking,
+        TokenClassification, ZeroShotClassification, feature_extraction, fill_mask, question_answering,
+        text_generation::{self, Prompt},
+        text_ranking, token_classification, zero_shot_classification,
     },
 };
 use serde_json::{Value, json};
@@ -197,4 +198,31 @@ fn the_end_of_a_long_context_answers_as_well() {
     assert_eq!(end, Some(context.chars().count()));
     let chars: Vec<char> = context.chars().collect();
     assert!(answers.iter().filter(|a| a.start <= a.end).all(|a| a.answer == chars[a.start..a.end].iter().collect::<String>()));
+}
+
+/// Pieces of text as they come, joined, are the whole.
+#[test]
+fn streamed_text_is_the_whole_text() {
+    let (mut models, mut pieces) = (0, 0);
+    for family in std::fs::read_dir(golden("generate/models")).unwrap().map(|entry| entry.unwrap().path()) {
+        let folder = family.join("causal_lm");
+        let Ok(generate) = TextGeneration::from_pretrained(&folder.to_string_lossy()) else { continue };
+        models += 1;
+        let option = |value: Value| text_generation::Options { generation: value.as_object().cloned().unwrap(), ..Default::default() };
+        for parameters in [
+            json!({"do_sample": false, "max_new_tokens": 30}),
+            json!({"do_sample": true, "seed": 3, "temperature": 2.0, "max_new_tokens": 30}),
+            json!({"do_sample": false, "max_new_tokens": 30, "stop_strings": ["e", "\u{fffd}\u{fffd}"]}),
+        ] {
+            for prompt in ["The river Danube", "Zoë 🙂"].map(Prompt::Text) {
+                let whole = generate.run_many(&[prompt], &option(parameters.clone())).unwrap().swap_remove(0).unwrap().swap_remove(0);
+                let streamed: Vec<String> =
+                    generate.stream(prompt, &option(parameters.clone())).unwrap().collect::<Result<_, _>>().unwrap();
+                assert_eq!(streamed.concat(), whole.text, "{} {parameters} {prompt:?}", folder.display());
+                pieces += streamed.len();
+            }
+        }
+        assert!(generate.stream(Prompt::Text("a"), &option(json!({"num_beams": 2}))).is_err());
+    }
+    assert!(models >= 5 && pieces > 20 * models, "{models} models, {pieces} pieces");
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Decoder, Generated, Settings},
+    generate::{self, Decoder, Generated, Settings, Steps, TextStream},
     model::{Model, Pretrained},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -110,15 +110,7 @@ impl TextGeneration {
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
         let mut generated = Vec::with_capacity(good.len());
         let session = self.model.session("model")?;
-        let settings = Settings {
-            config: &config,
-            vocab_size: self.size("vocab_size").unwrap_or(0),
-            max_position_embeddings: self.size("max_position_embeddings"),
-            token_bytes: Some({
-                let tokenizer = self.tokenizer.clone();
-                Arc::new(move |token| tokenizer.token_bytes(token))
-            }),
-        };
+        let settings = self.settings(&config);
         let alone = formers_models::couples_rows(self.config.value());
         let most = if alone { 1 } else { options.batch_size.map_or(BATCH_SIZE, NonZeroUsize::get) };
         for batch in good.chunks(most) {
@@ -133,6 +125,31 @@ impl TextGeneration {
             found.into_iter().map(|found| self.answer(&encoded, &found, options)).collect()
         };
         Ok(encoded.into_iter().map(answer).collect())
+    }
+
+    /// The new text of one answer to a prompt, piece by piece as it comes; dropping it ends the work. The pieces joined are the text
+    /// of the whole answer. Not with `num_beams`: beams are known only at the end.
+    pub fn stream(&self, prompt: Prompt<'_>, options: &Options) -> Result<TextPieces<'_>> {
+        let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
+        let config = GenerationConfig { num_return_sequences: 1, ..config };
+        let encoded = self.encode(prompt, options, &config)?;
+        let decoder = Decoder::new(self.model.session("model")?)?;
+        let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config))?;
+        let mut text =
+            TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
+        // The text of an empty prompt begins with the token that was made up for it.
+        let before = encoded.ids.get(encoded.shown..).unwrap_or_default().iter().map(|&id| text.push(id)).collect::<Result<String>>()?;
+        Ok(TextPieces { steps, text: Some(text), before })
+    }
+
+    fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
+        let tokenizer = self.tokenizer.clone();
+        Settings {
+            config,
+            vocab_size: self.size("vocab_size").unwrap_or(0),
+            max_position_embeddings: self.size("max_position_embeddings"),
+            token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
+        }
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.
@@ -198,6 +215,51 @@ impl TextGeneration {
             ids.drain(..ids.len() - keep.min(ids.len()));
         }
         Ok(())
+    }
+}
+
+/// An answer as it comes: an iterator of pieces of text, which never split a character.
+pub struct TextPieces<'a> {
+    steps: Steps<Decoder<'a>>,
+    /// `None` when it has ended.
+    text: Option<TextStream<'a>>,
+    /// Text that is ready before the first step.
+    before: String,
+}
+
+impl TextPieces<'_> {
+    /// The text of the next step, possibly none; `None` at the end.
+    fn step(&mut self) -> Result<Option<String>> {
+        let Some(text) = &mut self.text else { return Ok(None) };
+        match self.steps.step()?.as_slice() {
+            [] => self.text.take().map(TextStream::finish).transpose(),
+            tokens => tokens.iter().map(|(_, _, token)| text.push(*token)).collect::<Result<String>>().map(Some),
+        }
+    }
+}
+
+impl Iterator for TextPieces<'_> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut piece = std::mem::take(&mut self.before);
+        while piece.is_empty() {
+            match self.step() {
+                Ok(Some(more)) => piece = more,
+                Ok(None) => return None,
+                Err(error) => {
+                    self.text = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+        Some(Ok(piece))
+    }
+}
+
+impl std::fmt::Debug for TextPieces<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextPieces").field("steps", &self.steps).finish_non_exhaustive()
     }
 }
 

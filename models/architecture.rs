@@ -104,6 +104,17 @@ impl Request<'_> {
         read(self.config)
     }
 
+    /// As [`Request::config`], with these values for keys that are not there.
+    pub fn config_over<T: DeserializeOwned>(&self, defaults: &Value) -> Result<T> {
+        let mut config = self.config.clone();
+        if let (Some(fields), Some(defaults)) = (config.as_object_mut(), defaults.as_object()) {
+            for (key, value) in defaults {
+                fields.entry(key.as_str()).or_insert_with(|| value.clone());
+            }
+        }
+        read(&config)
+    }
+
     /// As [`Request::config`], with keys by their other names (`attribute_map` of Transformers, as `(other, own)`): what stands under
     /// the other name goes first.
     pub fn config_mapped<T: DeserializeOwned>(&self, attribute_map: &[(&str, &str)]) -> Result<T> {

@@ -3,6 +3,7 @@
 //! This crate knows no network and no ONNX Runtime: it turns a `config.json` and a checkpoint's tensors into graphs.
 
 mod architecture;
+mod blocks;
 mod heads;
 mod inputs;
 pub mod sentence;
@@ -13,31 +14,47 @@ mod bert;
 mod bloom;
 mod camembert;
 mod codegen;
+mod cohere;
 mod convbert;
 mod deberta;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod ernie4_5;
 mod esm;
 mod eurobert;
+mod exaone4;
 mod falcon;
+mod gemma;
+mod gemma2;
+mod gemma3_text;
+mod glm;
+mod glm4;
 mod gpt2;
 mod gpt_bigcode;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod granite;
+mod helium;
 mod llama;
 mod mistral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;
+mod olmo;
+mod olmo2;
 mod opt;
+mod phi;
 mod qwen2;
 mod qwen3;
 mod roberta;
 mod roformer;
+mod smollm3;
 mod squeezebert;
+mod stablelm;
+mod starcoder2;
 mod vit;
 mod wav2vec2;
 mod xlm_roberta;
@@ -53,31 +70,47 @@ pub const ARCHITECTURES: &[Architecture] = &[
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     codegen::ARCHITECTURE,
+    cohere::ARCHITECTURE,
     convbert::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    ernie4_5::ARCHITECTURE,
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
+    exaone4::ARCHITECTURE,
     falcon::ARCHITECTURE,
+    gemma::ARCHITECTURE,
+    gemma2::ARCHITECTURE,
+    gemma3_text::ARCHITECTURE,
+    glm::ARCHITECTURE,
+    glm4::ARCHITECTURE,
     gpt2::ARCHITECTURE,
     gpt_bigcode::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
     gptj::ARCHITECTURE,
+    granite::ARCHITECTURE,
+    helium::ARCHITECTURE,
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
+    olmo::ARCHITECTURE,
+    olmo2::ARCHITECTURE,
     opt::ARCHITECTURE,
+    phi::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
     roformer::ARCHITECTURE,
+    smollm3::ARCHITECTURE,
     squeezebert::ARCHITECTURE,
+    stablelm::ARCHITECTURE,
+    starcoder2::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

@@ -5,14 +5,15 @@ use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, RopeConfig, Rotary, cached_attention, embedding, gated_mlp, linear_if, rms_norm,
-        rotary::Pairs,
+        Activation, CachedAttention, Decoding, Frequencies, RopeConfig, Rotary, cached_attention, embedding, linear_if, rotary::Pairs,
     },
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::{
     architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm, Order},
     heads,
 };
 
@@ -22,21 +23,23 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "llama"
 #[derive(Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    hidden_act: Activation,
-    max_position_embeddings: usize,
-    rms_norm_eps: f32,
-    attention_bias: bool,
-    mlp_bias: bool,
-    tie_word_embeddings: bool,
-    sliding_window: Option<usize>,
-    use_sliding_window: bool,
+    pub(crate) hidden_size: usize,
+    pub(crate) num_hidden_layers: usize,
+    pub(crate) num_attention_heads: usize,
+    pub(crate) num_key_value_heads: Option<usize>,
+    pub(crate) head_dim: Option<usize>,
+    pub(crate) hidden_act: Activation,
+    pub(crate) max_position_embeddings: usize,
+    pub(crate) rms_norm_eps: f32,
+    pub(crate) attention_bias: bool,
+    pub(crate) mlp_bias: bool,
+    pub(crate) tie_word_embeddings: bool,
+    pub(crate) sliding_window: Option<usize>,
+    pub(crate) use_sliding_window: bool,
     max_window_layers: usize,
-    layer_types: Option<Vec<String>>,
+    pub(crate) layer_types: Option<Vec<String>>,
+    #[serde(skip)]
+    pub(crate) rope: RopeConfig,
 }
 
 impl Default for Config {
@@ -57,94 +60,197 @@ impl Default for Config {
             use_sliding_window: false,
             max_window_layers: 28,
             layer_types: None,
+            rope: RopeConfig::default(),
         }
     }
 }
 
 impl Config {
-    fn head_dim(&self) -> usize {
+    /// The config, with what a relative takes for fields that are not there.
+    pub(crate) fn of(request: &Request, defaults: &Value) -> Result<Self> {
+        Ok(Self { rope: request.config_over(defaults)?, ..request.config_over(defaults)? })
+    }
+
+    pub(crate) fn head_dim(&self) -> usize {
         self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
     }
 
-    /// Whether the config says `attention_bias`.
-    pub(crate) fn attention_bias(&self) -> bool {
-        self.attention_bias
+    /// Heads of keys and values.
+    pub(crate) fn groups(&self) -> usize {
+        self.num_key_value_heads.unwrap_or(self.num_attention_heads)
     }
 
-    /// The window of every layer.
-    pub(crate) fn window(&self) -> Option<usize> {
-        self.sliding_window
+    /// The angles by which positions turn queries and keys.
+    pub(crate) fn frequencies(&self, rope: &RopeConfig) -> Result<Frequencies> {
+        rope.frequencies(self.head_dim(), 10_000.0, self.max_position_embeddings)
+    }
+
+    /// Whether a layer sees only a window: as `layer_types` says, or else by the rule of the model.
+    pub(crate) fn slides(&self, layer: usize, rule: impl Fn(usize) -> bool) -> bool {
+        match &self.layer_types {
+            Some(types) => types.get(layer).is_some_and(|kind| kind == "sliding_attention"),
+            None => rule(layer),
+        }
     }
 
     /// The window of a layer where some have one: those that `layer_types` says, or else those from `max_window_layers` on.
     pub(crate) fn window_of(&self, layer: usize) -> Option<usize> {
-        let slides = match &self.layer_types {
-            Some(types) => types.get(layer).is_some_and(|kind| kind == "sliding_attention"),
-            None => layer >= self.max_window_layers,
-        };
-        self.sliding_window.filter(|_| self.use_sliding_window && slides)
+        let slides = || self.slides(layer, |layer| layer >= self.max_window_layers);
+        self.sliding_window.filter(|_| self.use_sliding_window && slides())
     }
 }
 
-/// What relatives do in another way.
+/// What relatives do in their own ways; [`Variant::new`] is Llama's.
 pub(crate) struct Variant<'a> {
+    /// How hidden states are normalized,
+    pub(crate) norm: Norm,
+    /// and where in a layer.
+    pub(crate) order: Order,
+    /// The name of the last norm.
+    pub(crate) last_norm: &'static str,
+    /// The feed-forward part of a layer.
+    pub(crate) mlp: Mlp,
+    /// Queries, keys and values come from one matrix, `qkv_proj`.
+    pub(crate) fused: bool,
     /// Queries, keys and values have a bias.
     pub(crate) qkv_bias: bool,
-    /// The output of attention has one.
+    /// What becomes of queries (`"q"`), keys (`"k"`) and values (`"v"`) before positions turn them, with the weights of attention.
+    pub(crate) projected: &'a dyn Fn(&Weights, &str, &Tensor) -> Tensor,
+    /// The name of attention's last matrix,
+    pub(crate) output: &'static str,
+    /// and whether it has a bias.
     pub(crate) output_bias: bool,
-    /// Queries and keys are normalized, head by head.
-    pub(crate) head_norms: bool,
+    /// Scores are multiplied with it; `None` for the usual.
+    pub(crate) scale: Option<f32>,
+    /// Scores become `cap · tanh(scores / cap)`.
+    pub(crate) softcap: Option<f32>,
     /// How far back a layer sees.
     pub(crate) window: &'a dyn Fn(usize) -> Option<usize>,
+    /// The angles by which positions turn,
+    pub(crate) frequencies: Vec<Frequencies>,
+    /// which of them a layer has, if any,
+    pub(crate) turns: &'a dyn Fn(usize) -> Option<usize>,
+    /// and which components turn together.
+    pub(crate) pairs: Pairs,
+    /// Embeddings are multiplied with it,
+    pub(crate) embedding_scale: f32,
+    /// so is what each part of a layer adds,
+    pub(crate) residual_scale: f32,
+    /// and so are the logits,
+    pub(crate) logit_scale: f32,
+    /// which become `cap · tanh(logits / cap)`.
+    pub(crate) logit_softcap: Option<f32>,
+}
+
+impl Variant<'_> {
+    /// Llama itself.
+    pub(crate) fn new(cfg: &Config) -> Result<Self> {
+        Ok(Self {
+            norm: Norm::Rms(cfg.rms_norm_eps),
+            order: Order::BEFORE,
+            last_norm: "norm",
+            mlp: Mlp::Gated { bias: cfg.mlp_bias },
+            fused: false,
+            qkv_bias: cfg.attention_bias,
+            projected: &|_, _, x| x.clone(),
+            output: "o_proj",
+            output_bias: cfg.attention_bias,
+            scale: None,
+            softcap: None,
+            window: &|_| None,
+            frequencies: vec![cfg.frequencies(&cfg.rope)?],
+            turns: &|_| Some(0),
+            pairs: Pairs::Halves,
+            embedding_scale: 1.0,
+            residual_scale: 1.0,
+            logit_scale: 1.0,
+            logit_softcap: None,
+        })
+    }
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let cfg: Config = request.config()?;
-    let bias = cfg.attention_bias;
-    decoder(request, &cfg, &Variant { qkv_bias: bias, output_bias: bias, head_norms: false, window: &|_| None })
+    let cfg = Config::of(request, &json!({}))?;
+    decoder(request, &cfg, &Variant::new(&cfg)?)
 }
 
 /// The graph of a relative.
 pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Result<Vec<Body>> {
-    let rope: RopeConfig = request.config()?;
     let (graph, w) = request.graph("model");
     let base = w.base("model");
     let decoding = Decoding::new(&graph);
-    let frequencies = rope.frequencies(cfg.head_dim(), 10_000.0, cfg.max_position_embeddings)?;
-    let rotary = Rotary::for_positions(&frequencies, &decoding.positions, Pairs::Halves);
+    let rotaries = variant.frequencies.iter().map(|f| Rotary::for_positions(f, &decoding.positions, variant.pairs)).collect();
+    let layers = Layers { cfg, variant, decoding: &decoding, rotaries };
 
-    let x = embedding(&base.pp("embed_tokens"), &decoding.input_ids);
-    let layers = base.layers("layers", cfg.num_hidden_layers).enumerate();
-    let x = layers.fold(x, |x, (i, w)| layer(cfg, variant, &w, &x, &rotary, &decoding, i));
-    let hidden = rms_norm(&base.pp("norm"), cfg.rms_norm_eps, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("embed_tokens"), &hidden));
+    let x = scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale);
+    let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
+    let hidden = variant.norm.of(&base.pp(variant.last_norm), &decoding.at_the_end(&x));
+    let logits = heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("embed_tokens"), &hidden);
+    let logits = scaled(logits, variant.logit_scale);
+    let logits = variant.logit_softcap.map_or_else(|| logits.clone(), |cap| (&logits / cap).tanh() * cap);
+    graph.output("logits", &logits);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 
-fn layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, rotary: &Rotary, decoding: &Decoding, index: usize) -> Tensor {
-    let norm = |name: &str, x: &Tensor| rms_norm(&w.pp(name), cfg.rms_norm_eps, x);
-    let x = x + self_attention(cfg, variant, &w.pp("self_attn"), &norm("input_layernorm", x), rotary, decoding, index);
-    let h = gated_mlp(&w.pp("mlp"), cfg.hidden_act, &norm("post_attention_layernorm", &x), cfg.mlp_bias);
-    x + h
+fn scaled(x: Tensor, factor: f32) -> Tensor {
+    if factor == 1.0 { x } else { x * factor }
 }
 
-fn self_attention(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, rotary: &Rotary, decoding: &Decoding, index: usize) -> Tensor {
-    let (heads, size) = (cfg.num_attention_heads, cfg.head_dim());
-    let groups = cfg.num_key_value_heads.unwrap_or(heads);
-    let project = |name: &str| linear_if(&w.pp(name), x, variant.qkv_bias);
-    let turned = |name: &str, norm: &str, heads: usize| {
-        let x = project(name);
-        let x = if variant.head_norms { head_norm(&w.pp(norm), cfg.rms_norm_eps, &x, heads, size) } else { x };
-        rotary.of(&x, heads)
-    };
-    let (query, key) = (turned("q_proj", "q_norm", heads), turned("k_proj", "k_norm", groups));
-    let how = CachedAttention { window: (variant.window)(index), ..CachedAttention::new(heads, groups, size) };
-    let attended = cached_attention(decoding, index, &how, &query, &key, &project("v_proj"));
-    linear_if(&w.pp("o_proj"), &attended, variant.output_bias)
+/// What all layers have in common.
+struct Layers<'a> {
+    cfg: &'a Config,
+    variant: &'a Variant<'a>,
+    decoding: &'a Decoding,
+    rotaries: Vec<Rotary>,
 }
 
-/// Root-mean-square normalization of each head.
-fn head_norm(w: &Weights, epsilon: f32, x: &Tensor, heads: usize, size: usize) -> Tensor {
-    let apart = x.reshape(&[0i64.into(), 0i64.into(), heads.into(), size.into()]);
-    rms_norm(w, epsilon, &apart).reshape(&[0i64.into(), 0i64.into(), (heads * size).into()])
+impl Layers<'_> {
+    fn layer(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
+        let Self { cfg, variant, .. } = self;
+        let norm = |name: Option<&str>, x: &Tensor| name.map_or_else(|| x.clone(), |name| variant.norm.of(&w.pp(name), x));
+        let attention = |x: &Tensor| scaled(self.attention(&w.pp("self_attn"), x, index), variant.residual_scale);
+        let mlp = |x: &Tensor| variant.mlp.of(&w.pp("mlp"), cfg.hidden_act, x);
+        match variant.order {
+            Order::InTurn { attention: (before, after), mlp: (before_mlp, after_mlp) } => {
+                let x = x + norm(after, &attention(&norm(before, x)));
+                let h = norm(after_mlp, &mlp(&norm(before_mlp, &x)));
+                x + scaled(h, variant.residual_scale)
+            }
+            Order::SideBySide { before } => {
+                let h = norm(Some(before), x);
+                x + attention(&h) + scaled(mlp(&h), variant.residual_scale)
+            }
+        }
+    }
+
+    fn attention(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
+        let Self { cfg, variant, decoding, .. } = self;
+        let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
+        let [query, key, value] = self.projections(w, x);
+        let rotary = (variant.turns)(index).and_then(|i| self.rotaries.get(i));
+        let turned = |x: Tensor, heads: usize| rotary.map_or_else(|| x.clone(), |rotary| rotary.of(&x, heads));
+        let (query, key) = (turned(query, heads), turned(key, groups));
+        let usual = CachedAttention::new(heads, groups, size);
+        let window = (variant.window)(index);
+        let how = CachedAttention { scale: variant.scale.unwrap_or(usual.scale), window, softcap: variant.softcap, ..usual };
+        let attended = cached_attention(decoding, index, &how, &query, &key, &value);
+        linear_if(&w.pp(variant.output), &attended, variant.output_bias)
+    }
+
+    /// Queries, keys and values.
+    fn projections(&self, w: &Weights, x: &Tensor) -> [Tensor; 3] {
+        let Self { cfg, variant, .. } = self;
+        let linear = |name: &str| linear_if(&w.pp(name), x, variant.qkv_bias);
+        let [query, key, value] = if variant.fused {
+            let all = linear("qkv_proj");
+            let width = |heads: usize| i64::try_from(heads.saturating_mul(cfg.head_dim())).unwrap_or(i64::MAX);
+            let (queries, keys) = (width(cfg.num_attention_heads), width(cfg.groups()));
+            let both = queries.saturating_add(keys);
+            [all.slice(2, 0, queries), all.slice(2, queries, both), all.slice(2, both, i64::MAX)]
+        } else {
+            [linear("q_proj"), linear("k_proj"), linear("v_proj")]
+        };
+        let projected = |part: &str, x: &Tensor| (variant.projected)(w, part, x);
+        [projected("q", &query), projected("k", &key), projected("v", &value)]
+    }
 }

@@ -1,6 +1,7 @@
 //! Mistral (<https://arxiv.org/abs/2310.06825>): Llama in which every layer may see no further back than a window.
 
 use formers_converters::{Result, graph::Body};
+use serde_json::json;
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -10,6 +11,6 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mistral", base: "model", heads: &[Head::CausalLm], build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let cfg: Config = request.config()?;
-    decoder(request, &cfg, &Variant { qkv_bias: false, output_bias: false, head_norms: false, window: &|_| cfg.window() })
+    let cfg = Config::of(request, &json!({}))?;
+    decoder(request, &cfg, &Variant { window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? })
 }

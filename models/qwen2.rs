@@ -1,6 +1,7 @@
 //! Qwen2 (<https://arxiv.org/abs/2407.10671>): Llama with a bias on queries, keys and values; some layers may have a window.
 
 use formers_converters::{Result, graph::Body};
+use serde_json::json;
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -10,6 +11,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen2", base: "model", heads: &[Head::CausalLm], build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let cfg: Config = request.config()?;
-    decoder(request, &cfg, &Variant { qkv_bias: true, output_bias: false, head_norms: false, window: &|layer| cfg.window_of(layer) })
+    let cfg = Config::of(request, &json!({}))?;
+    let window = |layer| cfg.window_of(layer);
+    decoder(request, &cfg, &Variant { qkv_bias: true, output_bias: false, window: &window, ..Variant::new(&cfg)? })
 }

@@ -1,0 +1,21 @@
+//! GLM-4-0414: GLM with norms before and after each part.
+
+use formers_converters::{Result, graph::Body};
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::Order,
+    glm,
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4", base: "model", heads: &[Head::CausalLm], build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let cfg = Config::of(request, &glm::defaults())?;
+    let order = Order::InTurn {
+        attention: (Some("input_layernorm"), Some("post_self_attn_layernorm")),
+        mlp: (Some("post_attention_layernorm"), Some("post_mlp_layernorm")),
+    };
+    decoder(request, &cfg, &Variant { order, ..glm::variant(&cfg)? })
+}

@@ -1,0 +1,33 @@
+//! Granite (<https://arxiv.org/abs/2405.04324>): Llama with scaled embeddings, scores, residuals and logits.
+
+use formers_converters::{Result, graph::Body};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "granite", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    embedding_multiplier: f32,
+    attention_multiplier: f32,
+    residual_multiplier: f32,
+    logits_scaling: f32,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({"embedding_multiplier": 1.0, "attention_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0});
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let variant = Variant {
+        scale: Some(own.attention_multiplier),
+        embedding_scale: own.embedding_multiplier,
+        residual_scale: own.residual_multiplier,
+        logit_scale: 1.0 / own.logits_scaling,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

@@ -1,0 +1,45 @@
+//! Phi (<https://arxiv.org/abs/2306.11644>): Llama with attention and a feed-forward part without a gate side by side, layer norms and biases;
+//! positions turn a part of each head.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm, Order},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "phi", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    layer_norm_eps: f32,
+    qk_layernorm: bool,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({"hidden_act": "gelu_new", "partial_rotary_factor": 0.5, "layer_norm_eps": 1e-5, "qk_layernorm": false});
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let norm = Norm::Layer { epsilon: own.layer_norm_eps, bias: true };
+    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
+        "q" | "k" if own.qk_layernorm => norm.of_heads(&w.pp(format!("{part}_layernorm")), cfg.head_dim(), x),
+        _ => x.clone(),
+    };
+    let variant = Variant {
+        norm,
+        order: Order::SideBySide { before: "input_layernorm" },
+        last_norm: "final_layernorm",
+        mlp: Mlp::Plain { names: ["fc1", "fc2"], bias: true },
+        qkv_bias: true,
+        projected: &projected,
+        output: "dense",
+        output_bias: true,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

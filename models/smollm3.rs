@@ -1,0 +1,38 @@
+//! SmolLM3: Llama in which some layers know no positions, and some may have a window.
+
+use formers_converters::{Result, graph::Body};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "smollm3", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    no_rope_layers: Option<Vec<usize>>,
+    no_rope_layer_interval: usize,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "num_key_value_heads": 4, "max_position_embeddings": 32_768, "tie_word_embeddings": true, "rope_theta": 2_000_000.0,
+        "no_rope_layer_interval": 4,
+    });
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    // `no_rope_layers` has a 1 where positions turn.
+    let turns = |layer: usize| match &own.no_rope_layers {
+        Some(layers) => layers.get(layer).is_some_and(|&turns| turns != 0),
+        None => (layer + 1).checked_rem(own.no_rope_layer_interval).is_some_and(|rest| rest > 0),
+    };
+    let slides = |layer| cfg.use_sliding_window && cfg.slides(layer, |layer| !turns(layer));
+    let variant = Variant {
+        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
+        turns: &|layer| turns(layer).then_some(0),
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

@@ -1,0 +1,57 @@
+//! StableLM (<https://arxiv.org/abs/2402.17834>): Llama with layer norms, of which heads may have their own; positions turn a part of each
+//! head, and attention and feed-forward part may be side by side.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm, Order, by_head, standardized},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "stablelm", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    layer_norm_eps: f32,
+    use_qkv_bias: bool,
+    qk_layernorm: bool,
+    use_parallel_residual: bool,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "num_key_value_heads": 32, "max_position_embeddings": 4096, "partial_rotary_factor": 0.25,
+        "layer_norm_eps": 1e-5, "use_qkv_bias": false, "qk_layernorm": false, "use_parallel_residual": false,
+    });
+    let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    cfg.head_dim = None;
+    let norms = |w: &Weights, part: &str, x: &Tensor| match part {
+        "q" | "k" if own.qk_layernorm => head_norms(&w.pp(format!("{part}_layernorm.norms")), own.layer_norm_eps, cfg.head_dim(), x),
+        _ => x.clone(),
+    };
+    let variant = Variant {
+        norm: Norm::Layer { epsilon: own.layer_norm_eps, bias: true },
+        order: if own.use_parallel_residual { Order::SideBySide { before: "input_layernorm" } } else { Order::BEFORE },
+        mlp: Mlp::Gated { bias: false },
+        qkv_bias: own.use_qkv_bias,
+        output_bias: false,
+        projected: &norms,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}
+
+/// Layer normalization of heads, each with its own weights.
+fn head_norms(w: &Weights, epsilon: f32, size: usize, x: &Tensor) -> Tensor {
+    by_head(x, size, |x| {
+        let weights: Vec<Tensor> = (0..x.fixed(2)).map(|head| w.pp(head).get("weight", &[size])).collect();
+        let weights = x.graph().concat(&weights.iter().collect::<Vec<_>>(), 0);
+        standardized(x, epsilon) * weights.reshape(&[x.fixed(2).into(), size.into()])
+    })
+}

@@ -31,7 +31,7 @@ pub struct Settings<'a> {
 /// One answer to a prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generated {
-    /// The new tokens, the end token included.
+    /// The new tokens, the end token included; beam search fills them up to the longest answer, as Python does.
     pub tokens: Vec<u32>,
     /// Why it ended; beam search does not say.
     pub reason: Option<StopReason>,
@@ -50,7 +50,9 @@ pub fn generate<M: LanguageModel>(
 ) -> Result<Vec<Result<Vec<Generated>>>> {
     supported(settings.config)?;
     if settings.config.num_beams > 1 {
-        return Ok(prompts.iter().map(|prompt| beams(&mut make()?, prompt, settings)).collect());
+        let mut found: Vec<Result<Vec<Generated>>> = prompts.iter().map(|prompt| beams(&mut make()?, prompt, settings)).collect();
+        fill(&mut found, settings.config);
+        return Ok(found);
     }
     let mut problems: Vec<Option<Error>> = prompts.iter().map(|prompt| prepared(prompt, settings).err()).collect();
     let good: Vec<&[u32]> = prompts.iter().zip(&problems).filter(|(_, problem)| problem.is_none()).map(|(prompt, _)| *prompt).collect();
@@ -158,6 +160,18 @@ impl<M> std::fmt::Debug for Steps<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Steps").field("answers", &self.answers.len()).field("open", &self.open.len()).finish_non_exhaustive()
     }
+}
+
+/// Brings the answers of beam search to one length, as the rows of Python's tensor have it.
+///
+/// As there, a padding token 0 counts as none: the first end token goes in its place.
+fn fill(found: &mut [Result<Vec<Generated>>], config: &GenerationConfig) {
+    let end = config.eos_token_id.as_ref().and_then(|ids| ids.first());
+    let filler = end.and_then(|end| u32::try_from(config.pad_token_id.filter(|id| *id != 0).unwrap_or(*end)).ok());
+    let Some(filler) = filler else { return };
+    let answers = || found.iter().flatten().flatten();
+    let longest = answers().map(|answer| answer.tokens.len()).max().unwrap_or(0);
+    found.iter_mut().flatten().flatten().for_each(|answer| answer.tokens.resize(longest, filler));
 }
 
 /// What the configuration may say and nothing here does yet is an error rather than ignored.

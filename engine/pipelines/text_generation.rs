@@ -112,7 +112,9 @@ impl TextGeneration {
         let session = self.model.session("model")?;
         let settings = self.settings(&config);
         let alone = formers_models::couples_rows(self.config.value());
-        let most = if alone { 1 } else { options.batch_size.map_or(BATCH_SIZE, NonZeroUsize::get) };
+        // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
+        let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
+        let most = if alone { 1 } else { options.batch_size.map_or(usual, NonZeroUsize::get) };
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
             generated.extend(generate::generate(|| Decoder::new(session), &ids, &settings)?);

@@ -47,6 +47,7 @@ mod olmo;
 mod olmo2;
 mod opt;
 mod phi;
+mod phi3;
 mod qwen2;
 mod qwen3;
 mod roberta;
@@ -103,6 +104,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     olmo2::ARCHITECTURE,
     opt::ARCHITECTURE,
     phi::ARCHITECTURE,
+    phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
     roberta::ARCHITECTURE,
@@ -136,4 +138,16 @@ pub fn couples_rows(config: &serde_json::Value) -> bool {
     let parameters = ["rope_scaling", "rope_parameters"].into_iter().filter_map(|key| config.get(key));
     let mut kinds = parameters.filter_map(|p| p.get("rope_type").or_else(|| p.get("type"))?.as_str());
     kinds.any(|kind| matches!(kind, "dynamic" | "longrope"))
+}
+
+/// Architectures that run all tokens once more when the text outgrows the original length of `longrope`.
+const ANEW: &[&str] = &["phi3"];
+
+/// The length beyond which keys in the cache hold no longer, because other factors turn all positions then.
+///
+/// Others with `longrope` go on with the keys that they have, as in Transformers.
+pub fn anew_beyond(config: &serde_json::Value) -> Option<usize> {
+    let model_type = config.get("model_type")?.as_str()?;
+    let length = config.get("original_max_position_embeddings").and_then(serde_json::Value::as_u64).unwrap_or(4096);
+    (ANEW.contains(&model_type) && couples_rows(config)).then(|| usize::try_from(length).unwrap_or(usize::MAX))
 }

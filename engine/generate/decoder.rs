@@ -23,6 +23,10 @@ pub struct Decoder<'a> {
     cache: Cache,
     /// How many tokens each row has.
     lengths: Vec<usize>,
+    /// The length beyond which all tokens run once more,
+    anew_beyond: Option<usize>,
+    /// and then these tokens of the rows; empty where that never happens.
+    seen: Vec<Vec<u32>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -45,12 +49,57 @@ impl<'a> Decoder<'a> {
     /// No rows yet.
     pub fn new(session: &'a Session) -> Result<Self> {
         Self::check(session)?;
-        Ok(Self { session, cache: Cache::new(session)?, lengths: Vec::new() })
+        Ok(Self { session, cache: Cache::new(session)?, lengths: Vec::new(), anew_beyond: None, seen: Vec::new() })
+    }
+
+    /// Runs all tokens once more where a row grows beyond this length, because what the cache has of them holds no longer
+    /// ([`formers_models::anew_beyond`]).
+    #[must_use]
+    pub fn anew_beyond(self, length: Option<usize>) -> Self {
+        Self { anew_beyond: length, ..self }
+    }
+
+    /// Whether rows grow beyond the length up to which the cache holds.
+    fn outgrows(&self, tokens: &[&[u32]]) -> bool {
+        let most = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
+        let before = most(&mut self.lengths.iter().copied());
+        let after = most(&mut self.lengths.iter().zip(tokens).map(|(length, row)| length + row.len()));
+        self.anew_beyond.is_some_and(|length| (1..=length).contains(&before) && after > length)
     }
 }
 
 impl LanguageModel for Decoder<'_> {
     fn forward(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
+        if self.anew_beyond.is_none() {
+            return self.run(tokens);
+        }
+        let again = self.outgrows(tokens);
+        self.seen.resize(tokens.len(), Vec::new());
+        self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
+        if !again {
+            return self.run(tokens);
+        }
+        (self.cache, self.lengths) = (Cache::new(self.session)?, Vec::new());
+        let seen = std::mem::take(&mut self.seen);
+        let logits = self.run(&seen.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        self.seen = seen;
+        logits
+    }
+
+    fn select(&mut self, rows: &[usize]) -> Result<()> {
+        let missing = || Error::new(ErrorKind::Runtime, "a row that is not there");
+        let lengths: Option<Vec<usize>> = rows.iter().map(|row| self.lengths.get(*row).copied()).collect();
+        self.lengths = lengths.ok_or_else(missing)?;
+        if self.anew_beyond.is_some() {
+            let seen: Option<Vec<Vec<u32>>> = rows.iter().map(|row| self.seen.get(*row).cloned()).collect();
+            self.seen = seen.ok_or_else(missing)?;
+        }
+        self.cache.select(rows)
+    }
+}
+
+impl Decoder<'_> {
+    fn run(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
         let rows = tokens.len();
         let longest = tokens.iter().map(|row| row.len()).max().unwrap_or(0);
         let problem = |message: &str| Err(Error::new(ErrorKind::Runtime, message.to_owned()));
@@ -86,12 +135,5 @@ impl LanguageModel for Decoder<'_> {
             [r, 1, _] if *r == rows => Ok(logits.iter().copied().collect()),
             shape => problem(&format!("output `logits` has shape {shape:?} for {rows} rows")),
         }
-    }
-
-    fn select(&mut self, rows: &[usize]) -> Result<()> {
-        let length = |row: &usize| self.lengths.get(*row).copied();
-        let lengths: Option<Vec<usize>> = rows.iter().map(length).collect();
-        self.lengths = lengths.ok_or_else(|| Error::new(ErrorKind::Runtime, "a row that is not there"))?;
-        self.cache.select(rows)
     }
 }

@@ -109,7 +109,6 @@ impl TextGeneration {
         let encoded: Vec<Result<Encoded>> = prompts.iter().map(|prompt| self.encode(*prompt, options, &config)).collect();
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
         let mut generated = Vec::with_capacity(good.len());
-        let session = self.model.session("model")?;
         let settings = self.settings(&config);
         let alone = formers_models::couples_rows(self.config.value());
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
@@ -117,7 +116,7 @@ impl TextGeneration {
         let most = if alone { 1 } else { options.batch_size.map_or(usual, NonZeroUsize::get) };
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
-            generated.extend(generate::generate(|| Decoder::new(session), &ids, &settings)?);
+            generated.extend(generate::generate(|| self.decoder(), &ids, &settings)?);
         }
         let mut generated = generated.into_iter();
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
@@ -135,7 +134,7 @@ impl TextGeneration {
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
         let config = GenerationConfig { num_return_sequences: 1, ..config };
         let encoded = self.encode(prompt, options, &config)?;
-        let decoder = Decoder::new(self.model.session("model")?)?;
+        let decoder = self.decoder()?;
         let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config))?;
         let mut text =
             TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
@@ -152,6 +151,11 @@ impl TextGeneration {
             max_position_embeddings: self.size("max_position_embeddings"),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
         }
+    }
+
+    /// The model without rows.
+    fn decoder(&self) -> Result<Decoder<'_>> {
+        Ok(Decoder::new(self.model.session("model")?)?.anew_beyond(formers_models::anew_beyond(self.config.value())))
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.

@@ -95,9 +95,25 @@ impl TextModel {
         outputs: &[Output],
         read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
     ) -> Vec<Result<T>> {
+        self.run_limited(MOST_ROWS, encodings, outputs, read)
+    }
+
+    /// As [`TextModel::run`], with no more than so many encodings in a batch.
+    pub(crate) fn run_limited<T: Send>(
+        &self,
+        most_rows: usize,
+        encodings: &[&Encoding],
+        outputs: &[Output],
+        read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
+    ) -> Vec<Result<T>> {
         let mut results: Vec<Option<Result<T>>> = encodings.iter().map(|e| self.unfit(e.len()).map(Err)).collect();
         let fitting = |batch: Vec<usize>| batch.into_iter().filter(|&index| results[index].is_none()).collect::<Vec<_>>();
-        let batches = batches(encodings, self.token_budget(outputs), formers_models::sees_padding(self.config.model_type()));
+        let limits = Limits {
+            rows: most_rows.min(MOST_ROWS),
+            tokens: self.token_budget(outputs),
+            same_length: formers_models::sees_padding(self.config.model_type()) || formers_models::couples_rows(self.config.value()),
+        };
+        let batches = batches(encodings, &limits);
         let batches: Vec<Vec<usize>> = batches.into_iter().map(fitting).filter(|batch| !batch.is_empty()).collect();
         for (index, result) in self.run_batches(encodings, &batches, outputs, &read) {
             results[index] = Some(result);
@@ -295,17 +311,26 @@ fn positions(batch: &Batch) -> Array2<i64> {
     positions
 }
 
-/// Groups of inputs of about the same length, or of just the same, longest first.
-fn batches(encodings: &[&Encoding], budget: usize, same_length: bool) -> Vec<Vec<usize>> {
+/// What a batch may have.
+struct Limits {
+    rows: usize,
+    /// With padding.
+    tokens: usize,
+    /// No padding at all.
+    same_length: bool,
+}
+
+/// Groups of inputs of about the same length, longest first.
+fn batches(encodings: &[&Encoding], limits: &Limits) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..encodings.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].len()));
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut longest = 0;
     for index in order {
         let length = encodings[index].len();
-        let fits = |batch: &Vec<usize>| batch.len() < MOST_ROWS && (batch.len() + 1) * longest <= budget;
+        let fits = |batch: &Vec<usize>| batch.len() < limits.rows && (batch.len() + 1) * longest <= limits.tokens;
         match batches.last_mut() {
-            Some(batch) if fits(batch) && (length == longest || !same_length) => batch.push(index),
+            Some(batch) if fits(batch) && (length == longest || !limits.same_length) => batch.push(index),
             _ => {
                 longest = length;
                 batches.push(vec![index]);

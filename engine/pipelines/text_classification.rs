@@ -1,5 +1,7 @@
 //! `text-classification`: labels for a text, or for a pair of texts.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use serde_json::{Value, json};
 
@@ -60,6 +62,8 @@ pub struct Options {
     /// What makes scores of logits; by default what `config.json` asks for: nothing for a regression, a sigmoid for one
     /// label or several independent ones, else a softmax.
     pub function_to_apply: Option<FunctionToApply>,
+    /// So many texts run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
     /// How texts are tokenized.
     pub encode: EncodeOptions,
 }
@@ -74,20 +78,20 @@ impl TextClassification {
     /// The labels of many inputs, in their order; an input that fails does not harm the others.
     pub fn run_many(&self, inputs: &[Input], options: &Options) -> Vec<Result<Vec<Label>>> {
         let function = options.function_to_apply.unwrap_or_else(|| labels::default_function(&self.model.config));
-        self.logits(inputs, &options.encode, |logits| {
-            labels::best(&self.model.config, &function.of(logits), options.top_k.unwrap_or(usize::MAX))
-        })
+        self.logits(inputs, options, |logits| labels::best(&self.model.config, &function.of(logits), options.top_k.unwrap_or(usize::MAX)))
     }
 
-    fn logits<T: Send>(&self, inputs: &[Input], options: &EncodeOptions, read: impl Fn(&[f32]) -> Result<T> + Sync) -> Vec<Result<T>> {
+    fn logits<T: Send>(&self, inputs: &[Input], options: &Options, read: impl Fn(&[f32]) -> Result<T> + Sync) -> Vec<Result<T>> {
         let encode = |input: &Input| {
             // As in Python, an empty second text is none, but for tokenizers that are themselves written in Python.
             let pair = input.text_pair.as_deref().filter(|pair| !pair.is_empty() || !self.model.tokenizer.has_offsets());
-            self.model.tokenizer.encode(&input.text, pair.map(Text::from), options)
+            self.model.tokenizer.encode(&input.text, pair.map(Text::from), &options.encode)
         };
         let encoded = inputs.iter().map(encode).collect();
+        let most = options.batch_size.map_or(usize::MAX, NonZeroUsize::get);
         keep_errors(encoded, |encodings| {
-            self.model.run(&encodings, &[Output::Row("logits")], |_, views| read(&views[0].iter().copied().collect::<Vec<_>>()))
+            self.model
+                .run_limited(most, &encodings, &[Output::Row("logits")], |_, views| read(&views[0].iter().copied().collect::<Vec<_>>()))
         })
     }
 }
@@ -104,6 +108,7 @@ impl Pipeline for TextClassification {
         parameters: &[
             "top_k",
             "function_to_apply",
+            "batch_size",
             "truncation",
             "max_length",
             "add_special_tokens",
@@ -123,6 +128,7 @@ impl Pipeline for TextClassification {
         let options = Options {
             top_k: top_k.unwrap_or(Some(1)),
             function_to_apply: labels::function_to_apply(&mut parameters)?,
+            batch_size: parameters.take("batch_size")?,
             encode: encode_options(&mut parameters)?,
         };
         parameters.finish(Self::TASK.parameters)?;

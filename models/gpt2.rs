@@ -12,7 +12,8 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt2", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "gpt2", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -81,12 +82,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 pub(crate) fn decoder(request: &Request, variant: &Variant) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
 
     let x = embedding(&base.pp("wte"), &decoding.input_ids) + embedding(&base.pp("wpe"), &decoding.positions);
     let x = base.layers("h", variant.layers).enumerate().fold(x, |x, (i, w)| layer(variant, &w, &x, &decoding, i));
     let hidden = layer_norm(&base.pp("ln_f"), variant.epsilon, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), &hidden));
+    let logits = match request.head {
+        Head::SequenceClassification => heads::score(&w, &hidden),
+        _ => heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), &hidden),
+    };
+    graph.output("logits", &logits);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -3,8 +3,9 @@
 use formers_converters::{
     Result, Weights,
     graph::{Graph, Tensor},
-    layers::{Activation, layer_norm, linear},
+    layers::{Activation, Decoding, layer_norm, linear, linear_no_bias},
 };
+use serde_json::Value;
 
 use crate::{
     architecture::{Head, Request},
@@ -79,6 +80,19 @@ pub(crate) fn decoder(w: &Weights, name: &str, tied: bool, words: &Weights, hidd
     let product = hidden.matmul_transposed(&table, 1.0);
     let bias = if tied && !own.has("bias") { w } else { &own };
     if bias.has("bias") { product + bias.get("bias", &[table.fixed(0)]) } else { product }
+}
+
+/// The inputs of a decoder, for the head that is asked for: whole texts are classified, and others go on.
+pub(crate) fn decoding(request: &Request, graph: &Graph) -> Decoding {
+    match request.head {
+        Head::SequenceClassification => Decoding::whole(graph, request.config.get("pad_token_id").and_then(Value::as_i64)),
+        _ => Decoding::new(graph),
+    }
+}
+
+/// Scores of labels, `(batch, labels)`, from a decoder's hidden state at the end of each text.
+pub(crate) fn score(w: &Weights, hidden: &Tensor) -> Tensor {
+    linear_no_bias(&w.pp("score"), hidden).select_index(1, 0)
 }
 
 /// The matrix of [`decoder`], `(vocabulary, width)`.

@@ -17,7 +17,8 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "llama", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "llama", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 /// What Llama and its relatives say in `config.json`.
 #[derive(Deserialize)]
@@ -178,18 +179,26 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("model");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
     let rotaries = variant.frequencies.iter().map(|f| Rotary::for_positions(f, &decoding.positions, variant.pairs)).collect();
     let layers = Layers { cfg, variant, decoding: &decoding, rotaries };
 
     let x = scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale);
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
     let hidden = variant.norm.of(&base.pp(variant.last_norm), &decoding.at_the_end(&x));
-    let logits = heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("embed_tokens"), &hidden);
-    let logits = scaled(logits, variant.logit_scale);
-    let logits = variant.logit_softcap.map_or_else(|| logits.clone(), |cap| (&logits / cap).tanh() * cap);
+    let logits = match request.head {
+        Head::SequenceClassification => heads::score(&w, &hidden),
+        _ => vocabulary(cfg, variant, &w, &base, &hidden),
+    };
     graph.output("logits", &logits);
     Ok(vec![request.finish(graph, &w, &base)?])
+}
+
+/// A score for each word.
+fn vocabulary(cfg: &Config, variant: &Variant, w: &Weights, base: &Weights, hidden: &Tensor) -> Tensor {
+    let logits = heads::decoder(w, "lm_head", cfg.tie_word_embeddings, &base.pp("embed_tokens"), hidden);
+    let logits = scaled(logits, variant.logit_scale);
+    variant.logit_softcap.map_or_else(|| logits.clone(), |cap| (&logits / cap).tanh() * cap)
 }
 
 fn scaled(x: Tensor, factor: f32) -> Tensor {

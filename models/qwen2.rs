@@ -8,7 +8,8 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "qwen2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;

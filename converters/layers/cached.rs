@@ -6,7 +6,8 @@ use crate::{
     graph::{Attributes, Dim, Graph, Size, Tensor},
 };
 
-/// The inputs of a decoder that goes on from what it has seen, by Optimum's names. One graph runs prompts and single steps.
+/// The inputs of a decoder, by Optimum's names. With a cache it goes on from what it has seen, and one graph runs prompts and
+/// single steps; without, it sees whole texts.
 ///
 /// Rows of different lengths are padded on the right. The cache of a row has no gaps: its next token goes right behind its
 /// last one, over the padding. So `attention_mask`, `(batch, total)`, matters only by how many ones a row has: the tokens
@@ -17,35 +18,56 @@ pub struct Decoding {
     /// The position of each token, `(batch, sequence)`.
     pub positions: Tensor,
     graph: Graph,
-    /// How many of this run's tokens are the row's, `(batch)`.
-    fresh: Tensor,
     /// The last place of each row in its cache, `(batch)`, 32 bits.
     last: Tensor,
     /// The width of `attention_mask`, 32 bits.
     total: Tensor,
-    /// For how many tokens at the end of a row logits are wanted; 0 for all of this run.
-    keep: Tensor,
+    /// The places in this run of the tokens whose logits are wanted, `(batch, tokens)`.
+    wanted: Tensor,
+    /// Whether keys and values are kept from run to run.
+    caches: bool,
     /// What is added to all scores, `(1, heads, sequence, total)`.
     bias: Option<Tensor>,
 }
 
 impl Decoding {
-    /// Declares `input_ids`, `attention_mask` and `num_logits_to_keep`; each attention declares its part of the cache.
+    /// With a cache: declares `input_ids`, `attention_mask` and `num_logits_to_keep`; each attention declares its part of the cache.
+    ///
+    /// Logits are wanted for so many tokens at the end of each row, 0 for all of this run. Where a row has fewer, its first one is
+    /// repeated in front.
     pub fn new(graph: &Graph) -> Self {
-        let batch = || Dim::from("batch_size");
-        let input_ids = graph.input("input_ids", Dtype::I64, &[batch(), Dim::from("sequence_length")]);
-        let attention_mask = graph.input("attention_mask", Dtype::I64, &[batch(), Dim::from("total_sequence_length")]);
+        let input_ids = ids(graph, "input_ids", SEQUENCE);
+        let attention_mask = ids(graph, "attention_mask", TOTAL);
         let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
         let sequence = input_ids.dim(1);
         let totals = attention_mask.sum(&[1], false);
         let fresh = totals.min(&sequence);
         let positions = (&totals - &fresh).unsqueeze(&[1]) + graph.range(&sequence).unsqueeze(&[0]);
-        let one = graph.ints(&[], &[1]);
-        let last = (&totals - one).cast(Dtype::I32);
+        let keep = keep.equal(&graph.ints(&[], &[0])).select(&sequence, &keep);
+        let wanted = (&fresh - &keep).unsqueeze(&[1]) + graph.range(&keep).unsqueeze(&[0]);
+        let wanted = wanted.max(&graph.ints(&[], &[0]));
+        Self { caches: true, ..Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted]) }
+    }
+
+    /// Without a cache: declares `input_ids` and `attention_mask`.
+    ///
+    /// Logits are wanted for the last token of each row: the last that is not `pad_token_id`, where that is given.
+    pub fn whole(graph: &Graph, pad_token_id: Option<i64>) -> Self {
+        let input_ids = ids(graph, "input_ids", SEQUENCE);
+        let attention_mask = ids(graph, "attention_mask", SEQUENCE);
+        let places = graph.range(&input_ids.dim(1)).unsqueeze(&[0]);
+        let padding = pad_token_id.map(|id| input_ids.equal(&graph.ints(&[], &[id])));
+        let tokens = padding.map_or_else(|| attention_mask.clone(), |padding| padding.not().cast(Dtype::I64));
+        let wanted = (&places * tokens).reduce_max(&[1], true);
+        let totals = attention_mask.sum(&[1], false);
+        let positions = places.expand(&[input_ids.dim(0).into(), 1i64.into()]);
+        Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted])
+    }
+
+    fn over(graph: &Graph, attention_mask: &Tensor, totals: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
+        let last = (totals - graph.ints(&[], &[1])).cast(Dtype::I32);
         let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
-        let every = keep.equal(&graph.ints(&[], &[0]));
-        let keep = every.select(&sequence, &keep);
-        Self { input_ids, positions, graph: graph.clone(), fresh, last, total, keep, bias: None }
+        Self { input_ids, positions, graph: graph.clone(), last, total, wanted, caches: false, bias: None }
     }
 
     /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.
@@ -59,14 +81,18 @@ impl Decoding {
         self
     }
 
-    /// What `hidden`, `(batch, sequence, width)`, has at the last tokens of each row: `(batch, num_logits_to_keep, width)`.
-    ///
-    /// Where a row has fewer tokens than are wanted, its first one is repeated in front.
+    /// What `hidden`, `(batch, sequence, width)`, has at the tokens whose logits are wanted: `(batch, tokens, width)`.
     pub fn at_the_end(&self, hidden: &Tensor) -> Tensor {
-        let places = (&self.fresh - &self.keep).unsqueeze(&[1]) + self.graph.range(&self.keep).unsqueeze(&[0]);
-        let places = places.max(&self.graph.ints(&[], &[0]));
-        hidden.gather_nd(&places.unsqueeze(&[2]), 1)
+        hidden.gather_nd(&self.wanted.unsqueeze(&[2]), 1)
     }
+}
+
+/// The names of the width of `input_ids` and of `attention_mask`.
+const SEQUENCE: &str = "sequence_length";
+const TOTAL: &str = "total_sequence_length";
+
+fn ids(graph: &Graph, name: &str, width: &str) -> Tensor {
+    graph.input(name, Dtype::I64, &[Dim::from("batch_size"), Dim::from(width)])
 }
 
 /// The slopes of linear biases (<https://arxiv.org/abs/2108.12409>), `(heads, 1)` in 32 bits: powers of a base, from `2^(-max / n)`
@@ -109,7 +135,7 @@ impl CachedAttention {
 const STEP: usize = 8;
 
 /// Attention to the tokens so far, in layer `layer`, whose part of the cache this declares: inputs `past_key_values.{layer}.key`
-/// and `.value`, outputs `present.{layer}.key` and `.value`, each `(batch, groups, tokens, size)`.
+/// and `.value`, outputs `present.{layer}.key` and `.value`, each `(batch, groups, tokens, size)`; without a cache, of whole texts.
 ///
 /// `query` is `(batch, sequence, heads · size)`, `key` and `value` `(batch, sequence, groups · size)`; the result is like `query`.
 /// Past may have more room than tokens: present is the same tensor then, written in place where the caller binds both to it.
@@ -129,7 +155,8 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     let room = size.next_multiple_of(STEP);
     let past = |part: &str| {
         let name = format!("past_key_values.{layer}.{part}");
-        graph.input(&name, graph.float(), &[Dim::from("batch_size"), groups.into(), Dim::from("past_sequence_length"), room.into()])
+        let shape = [Dim::from("batch_size"), groups.into(), Dim::from("past_sequence_length"), room.into()];
+        decoding.caches.then(|| graph.input(&name, graph.float(), &shape))
     };
     let (past_key, past_value) = (past("key"), past("value"));
     let query = wider(query, heads, size, room);
@@ -137,8 +164,8 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
         Some(&query),
         Some(&wider(key, groups, size, room)),
         Some(&wider(value, groups, size, room)),
-        Some(&past_key),
-        Some(&past_value),
+        past_key.as_ref(),
+        past_value.as_ref(),
         Some(&decoding.last),
         Some(&decoding.total),
         None,
@@ -153,10 +180,10 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     if let Some(softcap) = how.softcap {
         attributes = attributes.with("softcap", softcap);
     }
-    let present = vec![Dim::from("batch_size"), groups.into(), Dim::from("total_sequence_length"), room.into()];
+    let present = vec![Dim::from("batch_size"), groups.into(), Dim::from(if decoding.caches { TOTAL } else { SEQUENCE }), room.into()];
     let outputs = [(query.dtype(), query.shape()), (query.dtype(), present.clone()), (query.dtype(), present)];
     let outputs = graph.op("GroupQueryAttention", "com.microsoft", &inputs, attributes, &outputs);
-    for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)) {
+    for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)).filter(|_| decoding.caches) {
         graph.give(&format!("present.{layer}.{part}"), output);
     }
     outputs.first().map_or(query, |attended| narrower(attended, heads, size, room))

@@ -13,7 +13,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use formers::pipelines::TASKS;
+use formers::pipelines::{Pipeline as _, TASKS, TextGeneration, text_generation};
 use goldens::{checkpoints, media, same};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -402,4 +402,32 @@ fn the_doctor() {
     let output = output(command, b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("problem: ") && text(&output.stderr).starts_with("error: models cannot run"));
+}
+
+/// A talk of two lines: each answer is that of the library to the chat so far.
+#[test]
+fn a_chat_answers_line_by_line() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen2/causal_lm").to_str().unwrap().to_owned();
+    let run = |lines: &str, more: &[&str]| {
+        let command = [&["chat", &model, "--max-new-tokens", "8", "--param", "do_sample=false"], more].concat();
+        let output = program.run(&command, lines.as_bytes());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let generate = TextGeneration::from_pretrained(&model).unwrap();
+    let generation = json!({"do_sample": false, "max_new_tokens": 8}).as_object().cloned().unwrap();
+    let options = text_generation::Options { generation, ..Default::default() };
+    let answer = |messages: &Value| {
+        let prompt = text_generation::Prompt::Chat(messages.as_array().unwrap());
+        generate.run_many(&[prompt], &options).unwrap().swap_remove(0).unwrap().swap_remove(0).text
+    };
+    let mut messages = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is the tower?"}]);
+    let first = answer(&messages);
+    let list = messages.as_array_mut().unwrap();
+    list.extend([json!({"role": "assistant", "content": first}), json!({"role": "user", "content": "Who?"})]);
+    let second = answer(&messages);
+    assert_ne!(first, second);
+    let output = run("Where is the tower?\n\nWho?\n/clear\nWhere is the tower?\n/exit\nWho?\n", &["--system", "Be brief."]);
+    assert_eq!(output, format!("{first}\n{second}\n{first}\n"));
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cache;
+mod chat;
 mod convert;
 mod doctor;
 mod download;
@@ -38,6 +39,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Chat(chat::Chat),
     Convert(convert::Convert),
     Info(info::Info),
     Download(download::Download),
@@ -76,6 +78,7 @@ impl Command {
     fn execute(self) -> anyhow::Result<()> {
         match self {
             Self::Run(run) => run.execute(),
+            Self::Chat(chat) => chat.execute(),
             Self::Convert(convert) => convert.execute(),
             Self::Info(info) => info.execute(),
             Self::Download(download) => download.execute(),
@@ -90,6 +93,7 @@ impl Command {
     fn names_auto(&self) -> bool {
         match self {
             Self::Run(run) => run.options.names_auto(),
+            Self::Chat(chat) => chat.options.names_auto(),
             Self::Bench(bench) => bench.options.names_auto(),
             _ => false,
         }

@@ -140,7 +140,7 @@ impl TextGeneration {
             TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
         // The text of an empty prompt begins with the token that was made up for it.
         let before = encoded.ids.get(encoded.shown..).unwrap_or_default().iter().map(|&id| text.push(id)).collect::<Result<String>>()?;
-        Ok(TextPieces { steps, text: Some(text), before })
+        Ok(TextPieces { steps, text: Some(text), before, tokens: 0 })
     }
 
     fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
@@ -231,15 +231,24 @@ pub struct TextPieces<'a> {
     text: Option<TextStream<'a>>,
     /// Text that is ready before the first step.
     before: String,
+    tokens: usize,
 }
 
 impl TextPieces<'_> {
+    /// How many new tokens there are so far.
+    pub fn token_count(&self) -> usize {
+        self.tokens
+    }
+
     /// The text of the next step, possibly none; `None` at the end.
     fn step(&mut self) -> Result<Option<String>> {
         let Some(text) = &mut self.text else { return Ok(None) };
         match self.steps.step()?.as_slice() {
             [] => self.text.take().map(TextStream::finish).transpose(),
-            tokens => tokens.iter().map(|(_, _, token)| text.push(*token)).collect::<Result<String>>().map(Some),
+            tokens => {
+                self.tokens += tokens.len();
+                tokens.iter().map(|(_, _, token)| text.push(*token)).collect::<Result<String>>().map(Some)
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn concat(graph: &Graph, tensors: &[&Tensor], axis: i64) -> Tensor {
     let mut shape = first.shape();
     let sizes: Option<Vec<usize>> = tensors.iter().map(|t| t.shape().get(at).and_then(Dim::fixed)).collect();
     if let Some(dim) = shape.get_mut(at) {
-        *dim = sizes.map_or(Dim::Unknown, |s| Dim::Fixed(s.iter().sum()));
+        *dim = sizes.and_then(|sizes| total(&sizes)).map_or(Dim::Unknown, Dim::Fixed);
     }
     for other in &tensors[1..] {
         let other = other.shape();
@@ -26,6 +26,11 @@ pub(super) fn concat(graph: &Graph, tensors: &[&Tensor], axis: i64) -> Tensor {
         }
     }
     first.one("Concat", "", tensors, Attributes::new().with("axis", at), first.dtype(), shape)
+}
+
+/// The sum, where it is a number: sizes may come from a config that makes no sense.
+fn total(sizes: &[usize]) -> Option<usize> {
+    sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size))
 }
 
 pub(super) fn size(graph: &Graph, parts: &[Size]) -> Tensor {
@@ -175,7 +180,7 @@ impl Tensor {
         let at = self.checked_axis("Split", axis);
         let old = self.shape();
         if let Some(n) = old.get(at).and_then(Dim::fixed)
-            && n != sizes.iter().sum::<usize>()
+            && total(sizes) != Some(n)
         {
             self.graph.fail(Error::unsupported(format!("Split: {sizes:?} does not add up to axis {axis} of {}", Shape(&old))));
         }

@@ -63,7 +63,7 @@ pub fn merge_heads(x: &Tensor) -> Tensor {
 /// The parts of a fused projection, `(batch, sequence, groups · (size + size + …))`, which stands in groups of heads that have
 /// their part of each: one tensor `(batch, sequence, groups · size)` a part.
 pub fn ungroup<const N: usize>(x: &Tensor, groups: usize, sizes: [usize; N]) -> [Tensor; N] {
-    let whole: usize = sizes.iter().sum();
+    let whole = sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size)).unwrap_or(usize::MAX);
     if groups.checked_mul(whole) != Some(x.fixed(-1)) {
         let problem =
             format!("config.json: {groups} groups of heads of widths {sizes:?} do not make a projection of width {}", x.fixed(-1));

@@ -95,9 +95,16 @@ fn ids(graph: &Graph, name: &str, width: &str) -> Tensor {
     graph.input(name, Dtype::I64, &[Dim::from("batch_size"), Dim::from(width)])
 }
 
+/// No model has more; a config that says so would take all memory.
+const MOST_HEADS: usize = 1 << 16;
+
 /// The slopes of linear biases (<https://arxiv.org/abs/2108.12409>), `(heads, 1)` in 32 bits: powers of a base, from `2^(-max / n)`
 /// for `n` heads on. Where `n` is no power of two, every other slope of twice as many heads follows those of the power below.
 pub fn alibi_slopes(graph: &Graph, heads: usize, max: f32) -> Tensor {
+    if heads > MOST_HEADS {
+        graph.fail(Error::config(format!("config.json: {heads} attention heads make no sense")));
+        return graph.constant(Dtype::F32, &[1, 1], vec![0; 4]);
+    }
     let whole = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
     let slopes = |heads: usize| {
         let base = (-max / heads.max(1) as f32).exp2();

@@ -63,8 +63,10 @@ fn no_config_makes_an_architecture_panic_or_hang() {
 
 /// Two checkpoints of a model type, of different shapes where there are such.
 fn checkpoints(model_type: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens").join(model_type);
-    ["plain", "plain_b"].iter().map(|name| folder.join(name)).filter(|path| weights(path).is_some()).collect()
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens");
+    let (encoders, decoders) = (goldens.join(model_type), goldens.join("generate/models").join(model_type));
+    let folders = [encoders.join("plain"), encoders.join("plain_b"), decoders.join("causal_lm"), decoders.join("causal_lm_b")];
+    folders.into_iter().filter(|path| weights(path).is_some()).collect()
 }
 
 fn weights(folder: &Path) -> Option<PathBuf> {

@@ -6,6 +6,7 @@ mod export;
 mod files;
 mod onnx;
 mod options;
+#[cfg_attr(not(feature = "text"), allow(dead_code))] // only texts come in so many batches
 mod part;
 mod sentence;
 mod weights;
@@ -17,6 +18,7 @@ pub use formers_models::Head;
 pub use cache::dir as cache_dir;
 pub use export::Exported;
 pub use options::{ModelDtype, Options, Source};
+#[cfg(feature = "text")]
 pub(crate) use part::Workers;
 pub use sentence::SentenceConfig;
 
@@ -127,6 +129,7 @@ impl Model {
         })
     }
 
+    #[cfg(feature = "text")]
     /// Workers for so many batches of a role, where that is faster than one batch after the other on several threads.
     pub(crate) fn workers(&self, role: &str, batches: usize) -> Option<Workers<'_>> {
         self.sessions.get(role)?.workers(batches)

@@ -223,6 +223,11 @@ fn streamed_text_is_the_whole_text() {
             }
         }
         assert!(generate.stream(Prompt::Text("a"), &option(json!({"num_beams": 2}))).is_err());
+        // More rows than any machine has room for.
+        for name in ["num_beams", "num_return_sequences"] {
+            let error = generate.run_many(&[Prompt::Text("a")], &option(json!({name: 1_u64 << 40, "do_sample": true}))).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
     }
     assert!(models >= 5 && pieces > 20 * models, "{models} models, {pieces} pieces");
 }

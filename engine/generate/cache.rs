@@ -1,6 +1,6 @@
 //! The keys and values of the tokens so far.
 
-use crate::session::{Buffer, Dim, Session};
+use crate::session::{Buffer, Dim, Session, memory};
 use crate::{Error, ErrorKind, Result};
 
 /// Room is made for so many tokens at a time: growing copies what is there.
@@ -76,7 +76,7 @@ impl Cache {
             let part = [part.heads, part.size, capacity, 4].iter().fold(rows.len(), |product, &n| product.saturating_mul(n));
             sum.saturating_add(part)
         });
-        let no_memory = |_: Error| {
+        let no_memory = || {
             Error::new(
                 ErrorKind::Runtime,
                 format!(
@@ -86,8 +86,12 @@ impl Cache {
                 ),
             )
         };
+        // Asking for more than there is would not fail, but end the process when it is used.
+        if bytes as u64 > memory::available() {
+            return Err(no_memory());
+        }
         for part in &mut self.parts {
-            let mut buffer = Buffer::zeros(&[rows.len(), part.heads, capacity, part.size]).map_err(no_memory)?;
+            let mut buffer = Buffer::zeros(&[rows.len(), part.heads, capacity, part.size]).map_err(|_| no_memory())?;
             let (old, new) = (self.capacity * part.size, capacity * part.size);
             let kept = old.min(new);
             if kept > 0 {

@@ -174,8 +174,16 @@ fn fill(found: &mut [Result<Vec<Generated>>], config: &GenerationConfig) {
     found.iter_mut().flatten().flatten().for_each(|answer| answer.tokens.resize(longest, filler));
 }
 
-/// What the configuration may say and nothing here does yet is an error rather than ignored.
+/// No prompt has more rows: their bookkeeping alone would take all memory.
+const MOST_ROWS: usize = 1 << 16;
+
+/// What the configuration may say and nothing here does is an error rather than ignored.
 fn supported(config: &GenerationConfig) -> Result<()> {
+    for (name, rows) in [("num_beams", config.num_beams), ("num_return_sequences", config.num_return_sequences)] {
+        if rows > MOST_ROWS {
+            return Err(Error::request(name, format!("{rows} are too many: at most {MOST_ROWS}")));
+        }
+    }
     let refused = [
         ("guidance_scale", config.guidance_scale.is_some_and(|scale| scale != 1.0)),
         ("prompt_lookup_num_tokens", config.prompt_lookup_num_tokens.is_some()),

@@ -10,7 +10,7 @@ use crate::{
     config::ModelConfig,
     model::{Model, Pretrained},
     preprocess::text::{Batch, Encoding, Padding, Side, Tokenizer},
-    session::{Device, Dim, Outputs, Session, Value},
+    session::{Device, Dim, Outputs, Session, Value, memory},
 };
 
 /// The inputs that text tasks can fill.
@@ -209,7 +209,7 @@ impl TextModel {
         let heads = self.config.integer("num_attention_heads").and_then(|n| u64::try_from(n).ok()).unwrap_or(12).max(1);
         let tokens = tokens as u64;
         let bytes = tokens.saturating_mul(tokens).saturating_mul(4).saturating_mul(heads);
-        (bytes > SMALL_ATTENTION && bytes > ATTENTION_BYTES.min(memory() / 2)).then(|| {
+        (bytes > SMALL_ATTENTION && bytes > ATTENTION_BYTES.min(memory::available() / 2)).then(|| {
             let most = match self.tokenizer.model_max_length() {
                 Some(most) if tokens > most as u64 => format!("the {most} that the model takes"),
                 _ => "memory has room for".to_owned(),
@@ -290,13 +290,6 @@ impl TextModel {
             || format!("the tokenizer gives token {id}, but the model has {rows} (config.json: vocab_size); they do not belong together");
         (i64::from(id) >= rows).then(|| Error::new(ErrorKind::Checkpoint, message()))
     }
-}
-
-/// How many bytes of memory are available, where the system says so.
-fn memory() -> u64 {
-    let about = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = about.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB"));
-    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).map_or(u64::MAX, |n| n.saturating_mul(1024))
 }
 
 /// Positions for models that want them as an input: places among the tokens that are not padding.

@@ -7,6 +7,8 @@ mod buffer;
 mod device;
 mod doctor;
 mod library;
+#[cfg_attr(not(feature = "text"), allow(dead_code))] // what only texts ask
+pub(crate) mod memory;
 mod open;
 mod options;
 mod outputs;

@@ -42,6 +42,7 @@ mod mistral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
+mod mpt;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
@@ -99,6 +100,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
+    mpt::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,

@@ -1,6 +1,6 @@
 """Causal language models of GPT-2's time, each with its own positions and its own order of layers."""
 
-from causal import END, GPT2, GPT2_BOTH, GPT2_SAVED, causal
+from causal import END, GPT2, GPT2_BOTH, GPT2_SAVED, NEOX, causal
 from tokenizers_on_disk import bare, byte_bpe
 
 PLAIN = ("$A", "$A $B")
@@ -31,3 +31,8 @@ causal("falcon", "causal_lm_one_norm", FALCON, dict(RAVEN, new_decoder_architect
 
 causal("gpt_bigcode", "causal_lm", GPT2_BOTH, TINY)
 causal("gpt_bigcode", "causal_lm_b", GPT2_SAVED, dict(TINY, n_head=4, n_inner=37, multi_query=False, activation_function="relu", tie_word_embeddings=False))
+
+MPT = dict(d_model=32, n_heads=4, n_layers=2, max_seq_len=128)
+causal("mpt", "causal_lm", NEOX, MPT)
+causal("mpt", "causal_lm_b", NEOX, dict(MPT, d_model=30, n_heads=6, layer_norm_epsilon=1e-3, tie_word_embeddings=False,
+                                        attn_config={"clip_qkv": 0.3, "softmax_scale": 0.8}))

@@ -200,6 +200,19 @@ fn the_end_of_a_long_context_answers_as_well() {
     assert!(answers.iter().filter(|a| a.start <= a.end).all(|a| a.answer == chars[a.start..a.end].iter().collect::<String>()));
 }
 
+/// A prompt longer than the positions of the model fails, and those beside it do not.
+#[test]
+fn a_prompt_that_is_too_long_fails_alone() {
+    let generate = TextGeneration::from_pretrained(&golden("generate/models/gpt2/causal_lm")).unwrap();
+    let generation = json!({"do_sample": false, "max_new_tokens": 5}).as_object().cloned().unwrap();
+    let options = text_generation::Options { generation, ..Default::default() };
+    let long = "a river ".repeat(60);
+    let answers = generate.run_many(&["Hi", &long, "Who?"].map(Prompt::Text), &options).unwrap();
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let alone = generate.run_many(&[Prompt::Text("Who?")], &options).unwrap().swap_remove(0).unwrap();
+    assert_eq!(*answers[2].as_ref().unwrap(), alone);
+}
+
 /// Pieces of text as they come, joined, are the whole.
 #[test]
 fn streamed_text_is_the_whole_text() {

@@ -114,12 +114,19 @@ impl TextGeneration {
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
         let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
         let most = if alone { 1 } else { options.batch_size.map_or(usual, NonZeroUsize::get) };
+        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
-            generated.extend(generate::generate(|| self.decoder(), &ids, &settings)?);
+            let run = |ids: &[&[u32]]| generate::generate(|| self.decoder(), ids, &settings);
+            match run(&ids) {
+                // What the model cannot run, such as a prompt beyond its positions, fails alone.
+                Err(error) if error.kind() == ErrorKind::Runtime => {
+                    generated.extend(ids.iter().map(|ids| run(&[ids])?.pop().unwrap_or_else(lost)));
+                }
+                found => generated.extend(found?),
+            }
         }
         let mut generated = generated.into_iter();
-        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
         let answer = |encoded: Result<Encoded>| {
             let encoded = encoded?;
             let found = generated.next().unwrap_or_else(lost)?;

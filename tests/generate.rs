@@ -564,7 +564,7 @@ fn looped(prompts: &[&[u32]], parameters: Value) -> (Answers, Vec<usize>) {
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
     let calls = std::cell::RefCell::default();
     let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
-    let make = || Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
+    let make = |_: &[usize]| Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
     let found = generate(make, prompts, &settings);
     (found, calls.into_inner())
 }

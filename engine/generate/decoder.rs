@@ -14,6 +14,11 @@ pub trait LanguageModel {
 
     /// Row `i` goes on from what row `rows[i]` was.
     fn select(&mut self, rows: &[usize]) -> Result<()>;
+
+    /// What the encoder read for each row of the first call, padding included; nothing for models without one.
+    fn sources(&self) -> &[Vec<u32>] {
+        &[]
+    }
 }
 
 /// A decoder graph with its cache.

@@ -1,16 +1,17 @@
 //! The loop: prompts in, tokens out.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::beams::{BeamConfig, BeamSearch, Choice};
+use super::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use super::decoder::LanguageModel;
 use super::log_softmax;
 use super::processors::{Context, Processors, Row};
 use super::sampling::{Sampler, argmax};
 use super::stopping::{StopReason, Stopping, TokenBytes};
 use crate::config::GenerationConfig;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The bytes of each token.
 pub type SharedTokenBytes = Arc<dyn Fn(u32) -> Cow<'static, [u8]> + Send + Sync>;
@@ -42,29 +43,41 @@ pub struct Generated {
 /// Answers prompts: for each `num_return_sequences` answers, the best first. A prompt that cannot be answered fails alone where
 /// it is wrong in itself; what fails in the model fails all.
 ///
-/// `make` gives a model without rows.
+/// `make` gives a model without rows for some of the prompts, by their places.
 pub fn generate<M: LanguageModel>(
-    make: impl Fn() -> Result<M>,
+    make: impl Fn(&[usize]) -> Result<M>,
     prompts: &[&[u32]],
     settings: &Settings<'_>,
 ) -> Result<Vec<Result<Vec<Generated>>>> {
     supported(settings.config)?;
+    let checked = prompts.iter().map(|prompt| prepared(prompt, prompt, settings).map(|_| Vec::new()));
+    let mut found: Vec<Result<Vec<Generated>>> = checked.collect();
+    let good: Vec<usize> = (0..prompts.len()).filter(|&place| found[place].is_ok()).collect();
+    let at = |places: &[usize]| -> Vec<&[u32]> { places.iter().map(|&place| prompts[place]).collect() };
     if settings.config.num_beams > 1 {
-        let mut found: Vec<Result<Vec<Generated>>> = prompts.iter().map(|prompt| beams(&mut make()?, prompt, settings)).collect();
+        let run = |places: &[usize]| beams(&mut make(places)?, &at(places), settings);
+        // Together where they are of one length; but what chance chooses for one must not depend on the others.
+        let mut groups: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        let group = |place: usize| (prompts[place].len(), if settings.config.do_sample { place } else { 0 });
+        good.into_iter().for_each(|place| groups.entry(group(place)).or_default().push(place));
+        for places in groups.into_values() {
+            match run(&places) {
+                Ok(answers) => places.iter().zip(answers).for_each(|(&place, answers)| found[place] = Ok(answers)),
+                // What one of them cannot have must not harm the others.
+                Err(error) if places.len() > 1 && error.kind() != ErrorKind::Runtime => {
+                    places.iter().for_each(|&place| found[place] = run(&[place]).map(|mut one| one.pop().unwrap_or_default()));
+                }
+                Err(error) if places.len() > 1 => return Err(error),
+                Err(error) => found[places[0]] = Err(error),
+            }
+        }
         fill(&mut found, settings.config);
-        return Ok(found);
-    }
-    let mut problems: Vec<Option<Error>> = prompts.iter().map(|prompt| prepared(prompt, settings).err()).collect();
-    let good: Vec<&[u32]> = prompts.iter().zip(&problems).filter(|(_, problem)| problem.is_none()).map(|(prompt, _)| *prompt).collect();
-    let mut answers = Vec::new();
-    if !good.is_empty() {
-        let mut steps = Steps::new(make()?, &good, settings)?;
+    } else if !good.is_empty() {
+        let mut steps = Steps::new(make(&good)?, &at(&good), settings)?;
         while !steps.step()?.is_empty() {}
-        answers = steps.finish();
+        good.into_iter().zip(steps.finish()).for_each(|(place, answers)| found[place] = Ok(answers));
     }
-    let mut answers = answers.into_iter();
-    let lost = || Error::unsupported("a prompt was not answered");
-    Ok(problems.iter_mut().map(|problem| problem.take().map_or_else(|| answers.next().ok_or_else(lost), Err)).collect())
+    Ok(found)
 }
 
 /// Generation one token at a time, by greedy search or sampling: a step gives each open answer its next token. Dropping it ends the
@@ -92,9 +105,10 @@ impl<M: LanguageModel> Steps<M> {
             return Err(Error::request("num_beams", "beams are known only at the end, not token by token"));
         }
         let count = settings.config.num_return_sequences;
-        let answer = |(prompt, index): (&[u32], usize)| Answer::new(index, prompt, settings);
-        let each = prompts.iter().flat_map(|prompt| (0..count).map(move |index| (*prompt, index)));
-        let answers = each.map(answer).collect::<Result<Vec<_>>>()?;
+        let each = prompts.iter().enumerate().flat_map(|(place, prompt)| (0..count).map(move |index| (place, *prompt, index)));
+        let source = |place: usize, prompt| model.sources().get(place).map_or(prompt, Vec::as_slice);
+        let answers = each.map(|(place, prompt, index)| Answer::new(index, prompt, source(place, prompt), settings));
+        let answers = answers.collect::<Result<Vec<_>>>()?;
         let mut logits = model.forward(prompts)?;
         // Each prompt ran once, for all of its answers.
         if count > 1 {
@@ -209,8 +223,8 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(index: usize, prompt: &[u32], settings: &Settings<'_>) -> Result<Self> {
-        let (processors, stopping) = prepared(prompt, settings)?;
+    fn new(index: usize, prompt: &[u32], source: &[u32], settings: &Settings<'_>) -> Result<Self> {
+        let (processors, stopping) = prepared(prompt, source, settings)?;
         let seeded = |seed: u64| Sampler::new(seed.wrapping_add(index as u64));
         let sampler = settings.config.do_sample.then(|| settings.config.seed.map_or_else(Sampler::from_time, seeded));
         Ok(Self { index, prompt: prompt.len(), history: prompt.to_vec(), processors, stopping, sampler, reason: None })
@@ -235,8 +249,13 @@ impl Answer {
     }
 }
 
-/// What changes the logits after a prompt, and what ends its answers.
-fn prepared(prompt: &[u32], settings: &Settings<'_>) -> Result<(Processors, Stopping)> {
+/// What changes the logits after a prompt, and what ends its answers; `source` is what the encoder read, or for decoders the prompt.
+fn prepared(prompt: &[u32], source: &[u32], settings: &Settings<'_>) -> Result<(Processors, Stopping)> {
+    prepared_all(prompt, &[source.to_vec()], settings)
+}
+
+/// As [`prepared`], for several prompts of one length.
+fn prepared_all(prompt: &[u32], sources: &[Vec<u32>], settings: &Settings<'_>) -> Result<(Processors, Stopping)> {
     let config = settings.config;
     if prompt.is_empty() {
         return Err(Error::request("inputs", "a prompt without any tokens"));
@@ -247,26 +266,29 @@ fn prepared(prompt: &[u32], settings: &Settings<'_>) -> Result<(Processors, Stop
         max_length: lengths.max_length,
         min_length: lengths.min_length,
         vocab_size: settings.vocab_size,
-        encoder_input_ids: &[prompt.to_vec()],
+        encoder_input_ids: sources,
         ..Context::default()
     };
     let bytes = settings.token_bytes.clone().map(|bytes| -> TokenBytes { Box::new(move |token| bytes(token)) });
     Ok((Processors::new(config, context)?, Stopping::new(config, lengths.max_length, bytes)?))
 }
 
-/// Beam search from one prompt.
-fn beams(model: &mut dyn LanguageModel, prompt: &[u32], settings: &Settings<'_>) -> Result<Vec<Generated>> {
-    let config = settings.config;
-    let (mut processors, mut stopping) = prepared(prompt, settings)?;
+/// Beam search from prompts of one length.
+fn beams(model: &mut dyn LanguageModel, prompts: &[&[u32]], settings: &Settings<'_>) -> Result<Vec<Vec<Generated>>> {
+    let (config, count) = (settings.config, settings.config.num_beams);
+    let histories: Vec<Vec<u32>> = prompts.iter().map(|prompt| prompt.to_vec()).collect();
+    let sources = if model.sources().is_empty() { &histories } else { model.sources() };
+    let prompt = prompts.first().copied().unwrap_or_default();
+    let (mut processors, mut stopping) = prepared_all(prompt, sources, settings)?;
     let lengths = config.lengths(prompt.len(), settings.max_position_embeddings)?;
-    let mut search = BeamSearch::new(BeamConfig::new(config, lengths.max_length), &[prompt.to_vec()])?;
+    let mut search = BeamSearch::new(BeamConfig::new(config, lengths.max_length), &histories)?;
     let mut sampler = config.do_sample.then(|| config.seed.map_or_else(Sampler::from_time, Sampler::new));
-    let first = model.forward(&[prompt])?;
-    // The prompt ran once, for all beams.
-    model.select(&vec![0; config.num_beams])?;
-    let mut logits = first.repeat(config.num_beams);
+    let first = model.forward(prompts)?;
+    // Each prompt ran once, for all of its beams.
+    model.select(&(0..prompts.len() * count).map(|row| row / count).collect::<Vec<_>>())?;
+    let vocabulary = first.len() / prompts.len().max(1);
+    let mut logits: Vec<f32> = first.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
     loop {
-        let vocabulary = logits.len() / search.rows().count().max(1);
         logits.chunks_exact_mut(vocabulary.max(1)).for_each(log_softmax);
         let rows: Vec<Row<'_>> = search.rows().map(|(index, history)| Row { index, history, ..Row::default() }).collect();
         processors.process(&rows, &mut logits)?;
@@ -279,6 +301,6 @@ fn beams(model: &mut dyn LanguageModel, prompt: &[u32], settings: &Settings<'_>)
         let last: Vec<[u32; 1]> = search.rows().map(|(_, history)| [history.last().copied().unwrap_or_default()]).collect();
         logits = model.forward(&last.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>())?;
     }
-    let found = search.finish().into_iter().next().unwrap_or_default();
-    Ok(found.into_iter().map(|found| Generated { tokens: found.tokens, reason: None, score: Some(found.score) }).collect())
+    let generated = |found: Hypothesis| Generated { tokens: found.tokens, reason: None, score: Some(found.score) };
+    Ok(search.finish().into_iter().map(|found| found.into_iter().map(generated).collect()).collect())
 }

@@ -117,7 +117,7 @@ impl TextGeneration {
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
-            let run = |ids: &[&[u32]]| generate::generate(|| self.decoder(), ids, &settings);
+            let run = |ids: &[&[u32]]| generate::generate(|_| self.decoder(), ids, &settings);
             match run(&ids) {
                 // What the model cannot run, such as a prompt beyond its positions, fails alone.
                 Err(error) if error.kind() == ErrorKind::Runtime => {

@@ -19,6 +19,25 @@ pub trait LanguageModel {
     fn sources(&self) -> &[Vec<u32>] {
         &[]
     }
+
+    /// Adds tokens to the only row, which has some already, and gives the logits that follow each of them, `(tokens, vocabulary)`. A
+    /// model may take fewer than it is given, at least the first: it has logits for as many as it took.
+    ///
+    /// # Errors
+    /// A model that has logits only for the last token.
+    fn extend(&mut self, _tokens: &[u32]) -> Result<Vec<f32>> {
+        Err(Error::unsupported(
+            "drafts (prompt_lookup_num_tokens, assistant_model): this model gives logits only for the last token of a run",
+        ))
+    }
+
+    /// Takes tokens back from the end of the only row, down to so many.
+    ///
+    /// # Errors
+    /// A model whose state cannot go back.
+    fn cut(&mut self, _length: usize) -> Result<()> {
+        Err(Error::unsupported("drafts (prompt_lookup_num_tokens, assistant_model): this model cannot take tokens back"))
+    }
 }
 
 /// A decoder graph with its cache.
@@ -28,10 +47,14 @@ pub struct Decoder<'a> {
     cache: Cache,
     /// How many tokens each row has.
     lengths: Vec<usize>,
+    /// Whether a run never has more than one token of a row that has some already.
+    steps_only: bool,
     /// The length beyond which all tokens run once more,
     anew_beyond: Option<usize>,
     /// and then these tokens of the rows; empty where that never happens.
     seen: Vec<Vec<u32>>,
+    /// Whether rows were cut back below that length.
+    is_stale: bool,
 }
 
 impl<'a> Decoder<'a> {
@@ -54,7 +77,15 @@ impl<'a> Decoder<'a> {
     /// No rows yet.
     pub fn new(session: &'a Session) -> Result<Self> {
         Self::check(session)?;
-        Ok(Self { session, cache: Cache::new(session)?, lengths: Vec::new(), anew_beyond: None, seen: Vec::new() })
+        Ok(Self {
+            session,
+            cache: Cache::new(session)?,
+            lengths: Vec::new(),
+            steps_only: false,
+            anew_beyond: None,
+            seen: Vec::new(),
+            is_stale: false,
+        })
     }
 
     /// Runs all tokens once more where a row grows beyond this length, because what the cache has of them holds no longer
@@ -62,6 +93,26 @@ impl<'a> Decoder<'a> {
     #[must_use]
     pub fn anew_beyond(self, length: Option<usize>) -> Self {
         Self { anew_beyond: length, ..self }
+    }
+
+    /// Goes on token by token where several at once would change what each of them sees
+    /// ([`formers_models::couples_rows`]).
+    #[must_use]
+    pub fn steps_only(self, steps_only: bool) -> Self {
+        Self { steps_only, ..self }
+    }
+
+    /// How many of so many tokens the only row takes at once.
+    fn takes(&self, tokens: usize) -> usize {
+        let has = self.lengths.first().copied().unwrap_or(0);
+        let most = match self.anew_beyond {
+            // What lies beyond that length would change what is before it.
+            Some(length) if (1..=length).contains(&has) => (length - has).max(1),
+            Some(_) => tokens,
+            None if self.steps_only => 1,
+            None => tokens,
+        };
+        tokens.min(most)
     }
 
     /// Whether rows grow beyond the length up to which the cache holds.
@@ -75,20 +126,25 @@ impl<'a> Decoder<'a> {
 
 impl LanguageModel for Decoder<'_> {
     fn forward(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
-        if self.anew_beyond.is_none() {
-            return self.run(tokens);
+        self.advance(tokens, 1)
+    }
+
+    fn extend(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let tokens = tokens.get(..self.takes(tokens.len())).unwrap_or_default();
+        self.advance(&[tokens], tokens.len())
+    }
+
+    fn cut(&mut self, length: usize) -> Result<()> {
+        let [has] = self.lengths.as_mut_slice() else {
+            return Err(Error::new(ErrorKind::Runtime, "tokens can be taken back from a single row only"));
+        };
+        if length > *has {
+            return Err(Error::new(ErrorKind::Runtime, format!("{has} tokens cannot be cut to {length}")));
         }
-        let again = self.outgrows(tokens);
-        self.seen.resize(tokens.len(), Vec::new());
-        self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
-        if !again {
-            return self.run(tokens);
-        }
-        (self.cache, self.lengths) = (Cache::new(self.session)?, Vec::new());
-        let seen = std::mem::take(&mut self.seen);
-        let logits = self.run(&seen.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        self.seen = seen;
-        logits
+        self.is_stale |= self.anew_beyond.is_some_and(|limit| (length..*has).contains(&limit));
+        *has = length;
+        self.seen.iter_mut().for_each(|seen| seen.truncate(length));
+        Ok(())
     }
 
     fn select(&mut self, rows: &[usize]) -> Result<()> {
@@ -104,7 +160,25 @@ impl LanguageModel for Decoder<'_> {
 }
 
 impl Decoder<'_> {
-    fn run(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
+    /// Adds tokens, for the logits of so many at the end of each row; all tokens run once more where the cache holds no longer.
+    fn advance(&mut self, tokens: &[&[u32]], keep: usize) -> Result<Vec<f32>> {
+        if self.anew_beyond.is_none() {
+            return self.run(tokens, keep);
+        }
+        let again = self.is_stale || self.outgrows(tokens);
+        self.seen.resize(tokens.len(), Vec::new());
+        self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
+        if !again {
+            return self.run(tokens, keep);
+        }
+        (self.cache, self.lengths, self.is_stale) = (Cache::new(self.session)?, Vec::new(), false);
+        let seen = std::mem::take(&mut self.seen);
+        let logits = self.run(&seen.iter().map(Vec::as_slice).collect::<Vec<_>>(), keep);
+        self.seen = seen;
+        logits
+    }
+
+    fn run(&mut self, tokens: &[&[u32]], keep: usize) -> Result<Vec<f32>> {
         let rows = tokens.len();
         let longest = tokens.iter().map(|row| row.len()).max().unwrap_or(0);
         let problem = |message: &str| Err(Error::new(ErrorKind::Runtime, message.to_owned()));
@@ -131,14 +205,14 @@ impl Decoder<'_> {
         let inputs = [
             ("input_ids", Value::from(ids)),
             ("attention_mask", Value::from(mask)),
-            ("num_logits_to_keep", Value::from(Array0::from_elem((), 1_i64))),
+            ("num_logits_to_keep", Value::from(Array0::from_elem((), keep as i64))),
         ];
         let outputs = self.session.run_in_place(inputs, &mut self.cache.bindings(), Some(&["logits"]), None)?;
         self.lengths = totals;
         let logits = outputs.f32("logits")?;
         match logits.shape() {
-            [r, 1, _] if *r == rows => Ok(logits.iter().copied().collect()),
-            shape => problem(&format!("output `logits` has shape {shape:?} for {rows} rows")),
+            [r, k, _] if (*r, *k) == (rows, keep) => Ok(logits.iter().copied().collect()),
+            shape => problem(&format!("output `logits` has shape {shape:?} for {keep} tokens of {rows} rows")),
         }
     }
 }

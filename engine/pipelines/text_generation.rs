@@ -162,7 +162,9 @@ impl TextGeneration {
 
     /// The model without rows.
     fn decoder(&self) -> Result<Decoder<'_>> {
-        Ok(Decoder::new(self.model.session("model")?)?.anew_beyond(formers_models::anew_beyond(self.config.value())))
+        let config = self.config.value();
+        let decoder = Decoder::new(self.model.session("model")?)?;
+        Ok(decoder.anew_beyond(formers_models::anew_beyond(config)).steps_only(formers_models::couples_rows(config)))
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.

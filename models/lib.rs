@@ -43,6 +43,7 @@ mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod mpt;
+mod mt5;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
@@ -57,6 +58,8 @@ mod smollm3;
 mod squeezebert;
 mod stablelm;
 mod starcoder2;
+mod t5;
+mod umt5;
 mod vit;
 mod wav2vec2;
 mod xlm_roberta;
@@ -101,6 +104,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     mpt::ARCHITECTURE,
+    mt5::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,
@@ -115,6 +119,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     squeezebert::ARCHITECTURE,
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
+    t5::ARCHITECTURE,
+    umt5::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,

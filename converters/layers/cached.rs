@@ -12,6 +12,7 @@ use crate::{
 /// Rows of different lengths are padded on the right. The cache of a row has no gaps: its next token goes right behind its
 /// last one, over the padding. So `attention_mask`, `(batch, total)`, matters only by how many ones a row has: the tokens
 /// with this run's. Its width is that of the longest row in the cache and of this run's tokens together.
+#[derive(Clone)]
 pub struct Decoding {
     /// `(batch, sequence)`
     pub input_ids: Tensor,
@@ -26,7 +27,7 @@ pub struct Decoding {
     wanted: Tensor,
     /// Whether keys and values are kept from run to run.
     caches: bool,
-    /// What is added to all scores, `(1, heads, sequence, total)`.
+    /// What is added to all scores, `(1 or batch, heads, sequence, total)`.
     bias: Option<Tensor>,
 }
 
@@ -79,6 +80,18 @@ impl Decoding {
         let shape = [1i64.into(), heads, self.input_ids.dim(1).into(), self.total.cast(Dtype::I64).into()];
         self.bias = Some(bias.unsqueeze(&[0, 2]).expand(&shape));
         self
+    }
+
+    /// The same, with a bias that layers add to their scores, by how far a key is behind its query: `by_distance` is
+    /// `(distances, heads)`, whose last row is for all that are further away.
+    #[must_use]
+    pub fn with_distances(&self, by_distance: &Tensor) -> Self {
+        let keys = self.graph.range(&self.total.cast(Dtype::I64));
+        let most = by_distance.fixed(0).saturating_sub(1);
+        // Keys after the query are not looked at, but a row must be there for them.
+        let back = (self.positions.unsqueeze(&[2]) - keys).clip(0.0, most as f32);
+        let bias = by_distance.gather(&back, 0).transpose(&[0, 3, 1, 2]).cast(self.graph.float());
+        Self { bias: Some(bias), ..self.clone() }
     }
 
     /// What `hidden`, `(batch, sequence, width)`, has at the tokens whose logits are wanted: `(batch, tokens, width)`.

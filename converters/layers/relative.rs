@@ -10,16 +10,27 @@ use crate::{
 /// `table` is `(buckets, heads)`, and `bucket` gives its row for a distance `key - query`. All distances from `reach` on, to either
 /// side, have the row of `reach`. Made once, and passed to every layer by [`super::Mask::with_bias`].
 pub fn bias(table: &Tensor, length: &Tensor, reach: i64, bucket: impl Fn(i64) -> i64) -> Tensor {
-    let graph = table.graph();
-    let buckets: Vec<i64> = (-reach..=reach).map(bucket).collect();
-    let rows = table.fixed(0) as i64;
-    if let Some(row) = buckets.iter().find(|row| !(0..rows).contains(*row)) {
-        graph.fail(Error::config(format!("relative positions need {} buckets, but the checkpoint's table has {rows}", row + 1)));
-    }
-    let by_distance = table.gather(&graph.ints(&[buckets.len()], &buckets), 0).t();
-    let places = graph.range(length);
+    let by_distance = rows(table, (-reach..=reach).map(bucket)).t();
+    let places = table.graph().range(length);
     let distance = (places.unsqueeze(&[0]) - places.unsqueeze(&[1])).clip(-reach as f32, reach as f32) + reach as f32;
     by_distance.gather(&distance, 1).unsqueeze(&[0])
+}
+
+/// What [`super::Decoding::with_distances`] adds for the distances back from 0 to `reach`, `(reach + 1, heads)`.
+///
+/// `table` is `(buckets, heads)`, and `bucket` gives its row for a distance `query - key`.
+pub fn back(table: &Tensor, reach: i64, bucket: impl Fn(i64) -> i64) -> Tensor {
+    rows(table, (0..=reach).map(bucket))
+}
+
+/// The rows of a table of buckets. An error where there is no such row.
+fn rows(table: &Tensor, buckets: impl Iterator<Item = i64>) -> Tensor {
+    let (graph, count) = (table.graph(), table.fixed(0) as i64);
+    let buckets: Vec<i64> = buckets.collect();
+    if let Some(row) = buckets.iter().find(|row| !(0..count).contains(*row)) {
+        graph.fail(Error::config(format!("relative positions need bucket {row}, but the checkpoint's table has {count}")));
+    }
+    table.gather(&graph.ints(&[buckets.len()], &buckets), 0)
 }
 
 /// The distances `length - 1, …, 0, …, -length` from a key to its query, for a one-element `length`.
@@ -40,18 +51,24 @@ pub fn skew(products: &Tensor, length: &Tensor) -> Tensor {
 }
 
 /// T5's bucket for a distance `key - query` (<https://arxiv.org/abs/1910.10683>, 2.1): half of the buckets for keys after the
-/// query, half of each half for single distances, the rest in steps that grow up to `max_distance`.
+/// query, and in each half those of [`bucket_back`].
 pub fn bucket(distance: i64, buckets: i64, max_distance: i64) -> i64 {
     let half = buckets / 2;
-    let (exact, n) = (half / 2, distance.abs());
     let side = if distance > 0 { half } else { 0 };
-    if n < exact {
-        return side + n;
+    side + bucket_back(distance.abs(), half, max_distance)
+}
+
+/// T5's bucket for a distance in one direction: half of the buckets for single distances, the rest in steps that grow up to
+/// `max_distance`.
+pub fn bucket_back(distance: i64, buckets: i64, max_distance: i64) -> i64 {
+    let exact = buckets / 2;
+    if distance < exact {
+        return distance;
     }
     // In 32 bits and in this order, as the reference rounds.
     let (exact_f, span) = (exact as f32, (max_distance as f64 / exact as f64).ln() as f32);
-    let steps = (n as f32 / exact_f).ln() / span * (half - exact) as f32;
-    side + (exact + steps as i64).min(half - 1)
+    let steps = (distance as f32 / exact_f).ln() / span * (buckets - exact) as f32;
+    exact.saturating_add(steps as i64).min(buckets - 1)
 }
 
 #[cfg(test)]

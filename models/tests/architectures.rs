@@ -65,7 +65,15 @@ fn no_config_makes_an_architecture_panic_or_hang() {
 fn checkpoints(model_type: &str) -> Vec<PathBuf> {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens");
     let (encoders, decoders) = (goldens.join(model_type), goldens.join("generate/models").join(model_type));
-    let folders = [encoders.join("plain"), encoders.join("plain_b"), decoders.join("causal_lm"), decoders.join("causal_lm_b")];
+    let encoder = |name: &str| encoders.join(name);
+    let folders = [
+        encoder("plain"),
+        encoder("plain_b"),
+        encoder("sentence"),
+        encoder("sentence_b"),
+        decoders.join("causal_lm"),
+        decoders.join("causal_lm_b"),
+    ];
     folders.into_iter().filter(|path| weights(path).is_some()).collect()
 }
 

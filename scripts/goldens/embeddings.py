@@ -7,7 +7,7 @@ from common import TEXTS, Case, checkpoint
 from heads import labels
 from safetensors.torch import save_file
 from tokenizers_on_disk import ROBERTA, byte_bpe, pieces, wordpiece
-from transformers import AlbertConfig, BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig
+from transformers import AlbertConfig, BertConfig, DistilBertConfig, MPNetConfig, MT5Config, RobertaConfig, T5Config, UMT5Config, XLMRobertaConfig
 from vocabularies import write_json
 
 A = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, max_position_embeddings=128)
@@ -120,6 +120,24 @@ checkpoint("bert", "sentence_prompt", "BertModel", BertConfig(**A, vocab_size=32
 
 checkpoint("bert", "sentence_no_modules", "BertModel", BertConfig(**A, vocab_size=320), wordpiece(), {
     "feature-extraction": [Case(TEXTS, "no modules.json: the mean", pooling="model")], "sentence-similarity": [Case(PAIRS)]}, dtype="float16")
+
+T5 = dict(d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4, vocab_size=262)
+checkpoint("t5", "sentence", "T5EncoderModel", T5Config(**T5),
+           with_files(pieces("T5Tokenizer", extra_ids=5), modules(pooling("mean"), dense(32, 24, "torch.nn.modules.linear.Identity", bias=False), NORMALIZE,
+                                                                  transformer={"max_seq_length": 40, "do_lower_case": False})), cases())
+# What is beside the encoder is left alone.
+checkpoint("t5", "sentence_b", "T5Model",
+           T5Config(**{**T5, "d_kv": 6, "num_layers": 3, "num_decoder_layers": 1}, relative_attention_num_buckets=8, relative_attention_max_distance=14, feed_forward_proj="gated-silu",
+                    layer_norm_epsilon=1e-3),
+           with_files(pieces("T5Tokenizer", files="v4", extra_ids=0), modules(pooling("mean"))), cases(), dtype="float16")
+checkpoint("mt5", "sentence", "MT5EncoderModel", MT5Config(**T5), with_files(pieces("T5Tokenizer", files="v4", extra_ids=0), modules(pooling("max"))), cases(), generation=4)
+checkpoint("mt5", "sentence_b", "MT5EncoderModel", MT5Config(**{**T5, "d_kv": 10, "num_heads": 3}, relative_attention_num_buckets=12, relative_attention_max_distance=40),
+           with_files(pieces("T5Tokenizer", extra_ids=0), modules(pooling("mean"))), cases(), dtype="bfloat16",
+           without=("feed_forward_proj", "dense_act_fn", "is_gated_act", "tie_word_embeddings"))
+checkpoint("umt5", "sentence", "UMT5EncoderModel", UMT5Config(**T5), with_files(pieces("T5Tokenizer", files="fast", extra_ids=3), modules(pooling("mean"))), cases())
+checkpoint("umt5", "sentence_b", "UMT5EncoderModel",
+           UMT5Config(**{**T5, "d_kv": 7, "num_layers": 3}, relative_attention_num_buckets=10, relative_attention_max_distance=20, feed_forward_proj="relu"),
+           with_files(pieces("T5Tokenizer", files="v4", extra_ids=3), modules(pooling("cls"))), cases(), dtype="bfloat16", generation=4)
 
 TEXTS_TO_RANK = ["The tower stands in Paris.", "The food was cold.", TEXTS[1], "It is 330 metres high.", "", LONG * 4]
 QUERY = {"query": "Where is the tower?", "texts": TEXTS_TO_RANK}

@@ -85,6 +85,7 @@ PIECES = {
     "AlbertTokenizer": ("spiece.model", dict(pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols="[CLS],[SEP],[MASK]")),
     "XLNetTokenizer": ("spiece.model", dict(control_symbols="<cls>,<sep>,<pad>,<mask>,<eod>", user_defined_symbols="<eop>")),
     "DebertaV2Tokenizer": ("spm.model", dict(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")),
+    "T5Tokenizer": ("spiece.model", dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1)),
     "LlamaTokenizer": ("tokenizer.model", dict(kind="bpe", unk_id=0, bos_id=1, eos_id=2, pad_id=-1, byte_fallback=True, split_digits=True, remove_extra_whitespaces=False)),
     "GemmaTokenizer": ("tokenizer.model", dict(kind="bpe", pad_id=0, eos_id=1, bos_id=2, unk_id=3, bos_piece="<bos>", eos_piece="<eos>", byte_fallback=True,
                                                remove_extra_whitespaces=False)),

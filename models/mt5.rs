@@ -1,0 +1,16 @@
+//! mT5 (<https://arxiv.org/abs/2010.11934>): T5 1.1 for many languages.
+
+use formers_converters::{Result, graph::Body};
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Request},
+    t5::{self, Tables},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mt5", base: "transformer", heads: t5::HEADS, build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false});
+    t5::build_with(request, &defaults, Tables::First)
+}

@@ -1,0 +1,15 @@
+//! UMT5 (<https://arxiv.org/abs/2304.09151>): mT5, with biases for distances that each layer has for itself.
+
+use formers_converters::{Result, graph::Body};
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Request},
+    t5::{self, Tables},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "umt5", base: "transformer", heads: t5::HEADS, build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    t5::build_with(request, &json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"}), Tables::Each)
+}

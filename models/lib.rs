@@ -37,6 +37,7 @@ mod gpt_neox;
 mod gptj;
 mod granite;
 mod helium;
+mod lfm2;
 mod llama;
 mod mistral;
 mod mobilebert;
@@ -98,6 +99,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gptj::ARCHITECTURE,
     granite::ARCHITECTURE,
     helium::ARCHITECTURE,
+    lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,

@@ -180,8 +180,7 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
     let (graph, w) = request.graph("model");
     let base = w.base("model");
     let decoding = heads::decoding(request, &graph);
-    let rotaries = variant.frequencies.iter().map(|f| Rotary::for_positions(f, &decoding.positions, variant.pairs)).collect();
-    let layers = Layers { cfg, variant, decoding: &decoding, rotaries };
+    let layers = Layers::new(cfg, variant, &decoding);
 
     let x = scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale);
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
@@ -206,14 +205,19 @@ fn scaled(x: Tensor, factor: f32) -> Tensor {
 }
 
 /// What all layers have in common.
-struct Layers<'a> {
+pub(crate) struct Layers<'a> {
     cfg: &'a Config,
     variant: &'a Variant<'a>,
     decoding: &'a Decoding,
     rotaries: Vec<Rotary>,
 }
 
-impl Layers<'_> {
+impl<'a> Layers<'a> {
+    pub(crate) fn new(cfg: &'a Config, variant: &'a Variant<'a>, decoding: &'a Decoding) -> Self {
+        let rotary = |frequencies| Rotary::for_positions(frequencies, &decoding.positions, variant.pairs);
+        Self { cfg, variant, decoding, rotaries: variant.frequencies.iter().map(rotary).collect() }
+    }
+
     fn layer(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
         let Self { cfg, variant, .. } = self;
         let norm = |name: Option<&str>, x: &Tensor| name.map_or_else(|| x.clone(), |name| variant.norm.of(&w.pp(name), x));
@@ -232,7 +236,8 @@ impl Layers<'_> {
         }
     }
 
-    fn attention(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
+    /// The attention of a layer, with the weights of `w`.
+    pub(crate) fn attention(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
         let Self { cfg, variant, decoding, .. } = self;
         let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
         let [query, key, value] = self.projections(w, x);

@@ -89,3 +89,13 @@ fn models_that_cannot_say_so() {
     decoder.cut(1).unwrap();
     assert!(decoder.extend(&[]).is_err(), "no tokens");
 }
+
+#[test]
+fn states_cannot_go_back() {
+    let (model, config) = open("lfm2/causal_lm");
+    let mut decoder = decoder(&model, &config);
+    let vocabulary = decoder.forward(&[&[1, 2]]).unwrap().len();
+    assert_eq!(decoder.extend(&[3, 4, 5]).unwrap().len(), vocabulary, "it takes the first alone");
+    decoder.cut(3).unwrap();
+    assert_eq!(decoder.cut(2).unwrap_err().kind(), ErrorKind::Unsupported);
+}

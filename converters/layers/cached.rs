@@ -18,15 +18,17 @@ pub struct Decoding {
     pub input_ids: Tensor,
     /// The position of each token, `(batch, sequence)`.
     pub positions: Tensor,
-    graph: Graph,
+    pub(super) graph: Graph,
     /// The last place of each row in its cache, `(batch)`, 32 bits.
     last: Tensor,
     /// The width of `attention_mask`, 32 bits.
     total: Tensor,
+    /// How many tokens each row has in this run, `(batch)`; what follows them is padding.
+    pub(super) fresh: Tensor,
     /// The places in this run of the tokens whose logits are wanted, `(batch, tokens)`.
     wanted: Tensor,
     /// Whether keys and values are kept from run to run.
-    caches: bool,
+    pub(super) caches: bool,
     /// What is added to all scores, `(1 or batch, heads, sequence, total)`.
     bias: Option<Tensor>,
 }
@@ -47,7 +49,7 @@ impl Decoding {
         let keep = keep.equal(&graph.ints(&[], &[0])).select(&sequence, &keep);
         let wanted = (&fresh - &keep).unsqueeze(&[1]) + graph.range(&keep).unsqueeze(&[0]);
         let wanted = wanted.max(&graph.ints(&[], &[0]));
-        Self { caches: true, ..Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted]) }
+        Self { caches: true, fresh, ..Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted]) }
     }
 
     /// Without a cache: declares `input_ids` and `attention_mask`.
@@ -68,7 +70,8 @@ impl Decoding {
     fn over(graph: &Graph, attention_mask: &Tensor, totals: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
         let last = (totals - graph.ints(&[], &[1])).cast(Dtype::I32);
         let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
-        Self { input_ids, positions, graph: graph.clone(), last, total, wanted, caches: false, bias: None }
+        let fresh = totals.clone();
+        Self { input_ids, positions, graph: graph.clone(), last, total, fresh, wanted, caches: false, bias: None }
     }
 
     /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.

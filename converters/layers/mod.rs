@@ -10,6 +10,7 @@ mod mlp;
 pub mod relative;
 mod rope;
 pub mod rotary;
+mod states;
 
 pub use activation::Activation;
 pub use attention::attention;
@@ -20,3 +21,4 @@ pub(crate) use mask::lowest;
 pub use mlp::gated_mlp;
 pub use rope::{Beyond, Frequencies, RopeConfig};
 pub use rotary::Rotary;
+pub use states::{LinearAttention, States};

@@ -3,6 +3,7 @@
 use ndarray::{Array0, Array2};
 
 use super::cache::Cache;
+use super::states::{States, is_state};
 use crate::session::{Session, Value};
 use crate::{Error, ErrorKind, Result};
 
@@ -45,6 +46,7 @@ pub trait LanguageModel {
 pub struct Decoder<'a> {
     session: &'a Session,
     cache: Cache,
+    states: States,
     /// How many tokens each row has.
     lengths: Vec<usize>,
     /// Whether a run never has more than one token of a row that has some already.
@@ -66,7 +68,8 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Inputs that nobody fills.
     pub fn check(session: &Session) -> Result<()> {
-        let cache = session.inputs().iter().map(|port| port.name.as_str()).filter(|name| name.starts_with("past_key_values."));
+        let names = session.inputs().iter().map(|port| port.name.as_str());
+        let cache = names.filter(|name| name.starts_with("past_key_values.") || is_state(name));
         session.check_inputs(&Self::INPUTS.iter().copied().chain(cache).collect::<Vec<_>>())?;
         if Self::INPUTS.iter().any(|name| session.input(name).is_none()) {
             return Err(Error::unsupported(format!("a decoder takes {}, and this model does not", Self::INPUTS.join(", "))));
@@ -77,15 +80,8 @@ impl<'a> Decoder<'a> {
     /// No rows yet.
     pub fn new(session: &'a Session) -> Result<Self> {
         Self::check(session)?;
-        Ok(Self {
-            session,
-            cache: Cache::new(session)?,
-            lengths: Vec::new(),
-            steps_only: false,
-            anew_beyond: None,
-            seen: Vec::new(),
-            is_stale: false,
-        })
+        let (cache, states) = (Cache::new(session)?, States::new(session)?);
+        Ok(Self { session, cache, states, lengths: Vec::new(), steps_only: false, anew_beyond: None, seen: Vec::new(), is_stale: false })
     }
 
     /// Runs all tokens once more where a row grows beyond this length, because what the cache has of them holds no longer
@@ -102,14 +98,14 @@ impl<'a> Decoder<'a> {
         Self { steps_only, ..self }
     }
 
-    /// How many of so many tokens the only row takes at once.
+    /// How many of so many tokens the only row takes at once: states would keep those that are taken back.
     fn takes(&self, tokens: usize) -> usize {
         let has = self.lengths.first().copied().unwrap_or(0);
         let most = match self.anew_beyond {
             // What lies beyond that length would change what is before it.
             Some(length) if (1..=length).contains(&has) => (length - has).max(1),
             Some(_) => tokens,
-            None if self.steps_only => 1,
+            None if self.steps_only || !self.states.is_empty() => 1,
             None => tokens,
         };
         tokens.min(most)
@@ -141,6 +137,9 @@ impl LanguageModel for Decoder<'_> {
         if length > *has {
             return Err(Error::new(ErrorKind::Runtime, format!("{has} tokens cannot be cut to {length}")));
         }
+        if length < *has && !self.states.is_empty() {
+            return Err(Error::unsupported("this model keeps states of its tokens, which cannot be taken back"));
+        }
         self.is_stale |= self.anew_beyond.is_some_and(|limit| (length..*has).contains(&limit));
         *has = length;
         self.seen.iter_mut().for_each(|seen| seen.truncate(length));
@@ -155,6 +154,7 @@ impl LanguageModel for Decoder<'_> {
             let seen: Option<Vec<Vec<u32>>> = rows.iter().map(|row| self.seen.get(*row).cloned()).collect();
             self.seen = seen.ok_or_else(missing)?;
         }
+        self.states.select(rows)?;
         self.cache.select(rows)
     }
 }
@@ -171,7 +171,8 @@ impl Decoder<'_> {
         if !again {
             return self.run(tokens, keep);
         }
-        (self.cache, self.lengths, self.is_stale) = (Cache::new(self.session)?, Vec::new(), false);
+        (self.cache, self.states) = (Cache::new(self.session)?, States::new(self.session)?);
+        (self.lengths, self.is_stale) = (Vec::new(), false);
         let seen = std::mem::take(&mut self.seen);
         let logits = self.run(&seen.iter().map(Vec::as_slice).collect::<Vec<_>>(), keep);
         self.seen = seen;
@@ -195,6 +196,7 @@ impl Decoder<'_> {
         let totals: Vec<usize> = self.lengths.iter().zip(tokens).map(|(length, row)| length + row.len()).collect();
         let width = self.lengths.iter().max().unwrap_or(&0) + longest;
         self.cache.reserve(rows, width)?;
+        self.states.reserve(rows)?;
 
         let mut ids = Array2::<i64>::zeros((rows, longest));
         let mut mask = Array2::<i64>::zeros((rows, width));
@@ -202,12 +204,13 @@ impl Decoder<'_> {
             ids.row_mut(row).iter_mut().zip(*tokens).for_each(|(id, token)| *id = i64::from(*token));
             mask.row_mut(row).iter_mut().take(*total).for_each(|one| *one = 1);
         }
-        let inputs = [
-            ("input_ids", Value::from(ids)),
-            ("attention_mask", Value::from(mask)),
-            ("num_logits_to_keep", Value::from(Array0::from_elem((), keep as i64))),
-        ];
-        let outputs = self.session.run_in_place(inputs, &mut self.cache.bindings(), Some(&["logits"]), None)?;
+        let (ids, mask, kept) = (Value::from(ids), Value::from(mask), Value::from(Array0::from_elem((), keep as i64)));
+        let inputs = [("input_ids", &ids), ("attention_mask", &mask), ("num_logits_to_keep", &kept)];
+        let states = self.states.outputs();
+        let wanted: Vec<&str> = std::iter::once("logits").chain(states.iter().map(String::as_str)).collect();
+        let inputs = inputs.into_iter().chain(self.states.inputs());
+        let mut outputs = self.session.run_in_place(inputs, &mut self.cache.bindings(), Some(&wanted), None)?;
+        self.states.replace(&mut outputs)?;
         self.lengths = totals;
         let logits = outputs.f32("logits")?;
         match logits.shape() {

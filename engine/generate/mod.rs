@@ -9,6 +9,7 @@ pub mod processors;
 mod rank;
 pub mod sampling;
 mod scores;
+mod states;
 pub mod stopping;
 mod stream;
 

@@ -563,7 +563,8 @@ type Answers = Result<Vec<Result<Vec<Generated>>>>;
 fn looped(prompts: &[&[u32]], parameters: Value) -> (Answers, Vec<usize>) {
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
     let calls = std::cell::RefCell::default();
-    let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
+    let settings =
+        Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None, own_processors: None };
     let make = |_: &[usize]| Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
     let found = generate(make, prompts, &settings);
     (found, calls.into_inner())
@@ -612,7 +613,8 @@ fn steps_give_the_tokens_of_the_whole() {
     let parameters = json!({"max_new_tokens": 6, "do_sample": true, "num_return_sequences": 2, "seed": 5, "eos_token_id": 3});
     let prompts: [&[u32]; 2] = [&[1, 2], &[5]];
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
-    let settings = Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None };
+    let settings =
+        Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None, own_processors: None };
     let calls = std::cell::RefCell::default();
     let mut steps = Steps::new(Rows { fake: fake(), histories: Vec::new(), calls: &calls }, &prompts, &settings).unwrap();
     let mut seen = vec![vec![Vec::new(); 2]; 2];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use super::decoder::LanguageModel;
 use super::log_softmax;
-use super::processors::{Context, Processors, Row};
+use super::processors::{Context, Processor, Processors, Row};
 use super::sampling::{Sampler, argmax};
 use super::stopping::{StopReason, Stopping, TokenBytes};
 use crate::config::GenerationConfig;
@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The bytes of each token.
 pub type SharedTokenBytes = Arc<dyn Fn(u32) -> Cow<'static, [u8]> + Send + Sync>;
+
+/// Makes the caller's own processors for an answer, or the beams of one, from the length of its prompt.
+pub type OwnProcessors = Arc<dyn Fn(usize) -> Vec<Box<dyn Processor>> + Send + Sync>;
 
 /// What generation needs to know besides the prompts.
 #[derive(Clone)]
@@ -27,6 +30,8 @@ pub struct Settings<'a> {
     pub max_position_embeddings: Option<usize>,
     /// The bytes of a token, for stop strings.
     pub token_bytes: Option<SharedTokenBytes>,
+    /// The caller's own processors.
+    pub own_processors: Option<OwnProcessors>,
 }
 
 /// One answer to a prompt.
@@ -267,6 +272,7 @@ fn prepared_all(prompt: &[u32], sources: &[Vec<u32>], settings: &Settings<'_>) -
         min_length: lengths.min_length,
         vocab_size: settings.vocab_size,
         encoder_input_ids: sources,
+        custom: settings.own_processors.as_ref().map(|make| make(prompt.len())).unwrap_or_default(),
         ..Context::default()
     };
     let bytes = settings.token_bytes.clone().map(|bytes| -> TokenBytes { Box::new(move |token| bytes(token)) });

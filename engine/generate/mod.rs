@@ -3,8 +3,11 @@
 
 pub mod beams;
 mod cache;
+mod constraint;
 mod decoder;
 mod generating;
+#[cfg(feature = "constraints")]
+mod grammar;
 pub mod processors;
 mod rank;
 pub mod sampling;
@@ -13,7 +16,8 @@ mod states;
 pub mod stopping;
 mod stream;
 
+pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
-pub use generating::{Generated, Settings, SharedTokenBytes, Steps, generate};
+pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, Steps, generate};
 pub use scores::log_softmax;
 pub use stream::TextStream;

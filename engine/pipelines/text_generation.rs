@@ -1,8 +1,12 @@
 //! `text-generation`: how a text or a chat goes on.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+};
 
 use formers_models::Head;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,7 +18,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Decoder, Generated, Settings, Steps, TextStream},
+    generate::{self, Constraint, Decoder, Generated, Settings, Steps, TextStream, Vocabulary},
     model::{Model, Pretrained},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -25,6 +29,9 @@ use crate::{
 /// So many prompts run at once where the call does not say how many.
 const BATCH_SIZE: usize = 32;
 
+/// A `vocab_size` beyond all vocabularies takes no more memory than this many tokens.
+const MOST_TOKENS: usize = 1 << 22;
+
 /// Goes on with texts and chats.
 #[derive(Debug)]
 pub struct TextGeneration {
@@ -33,6 +40,8 @@ pub struct TextGeneration {
     config: ModelConfig,
     defaults: GenerationDefaults,
     model: Model,
+    /// Made for the first constraint.
+    vocabulary: OnceLock<Vocabulary>,
 }
 
 /// What to go on with.
@@ -75,6 +84,8 @@ pub struct Options {
     pub continue_final_message: Option<bool>,
     /// Tools and documents of a chat.
     pub chat: ChatOptions,
+    /// What the text of an answer must match.
+    pub constraint: Option<Constraint>,
 }
 
 impl Default for Options {
@@ -89,6 +100,7 @@ impl Default for Options {
             clean_up_tokenization_spaces: None,
             continue_final_message: None,
             chat: ChatOptions::default(),
+            constraint: None,
         }
     }
 }
@@ -109,7 +121,7 @@ impl TextGeneration {
         let encoded: Vec<Result<Encoded>> = prompts.iter().map(|prompt| self.encode(*prompt, options, &config)).collect();
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
         let mut generated = Vec::with_capacity(good.len());
-        let settings = self.settings(&config);
+        let settings = self.settings(&config, options)?;
         let alone = formers_models::couples_rows(self.config.value());
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
         let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
@@ -142,7 +154,7 @@ impl TextGeneration {
         let config = GenerationConfig { num_return_sequences: 1, ..config };
         let encoded = self.encode(prompt, options, &config)?;
         let decoder = self.decoder()?;
-        let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config))?;
+        let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config, options)?)?;
         let mut text =
             TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
         // The text of an empty prompt begins with the token that was made up for it.
@@ -150,14 +162,33 @@ impl TextGeneration {
         Ok(TextPieces { steps, text: Some(text), before, tokens: 0 })
     }
 
-    fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
+    fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
         let tokenizer = self.tokenizer.clone();
-        Settings {
+        let hold = |constraint: &Constraint| {
+            if config.num_beams > 1 && config.do_sample {
+                let message = "beams need several ways to go on, which it may not leave: set do_sample to false, or num_beams to 1";
+                return Err(Error::request(constraint.name(), message));
+            }
+            self.vocabulary()?.hold(constraint, config.eos_token_id.as_deref().unwrap_or_default())
+        };
+        Ok(Settings {
             config,
             vocab_size: self.size("vocab_size").unwrap_or(0),
             max_position_embeddings: self.size("max_position_embeddings"),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
+            own_processors: options.constraint.as_ref().map(hold).transpose()?,
+        })
+    }
+
+    /// The texts of all tokens.
+    fn vocabulary(&self) -> Result<&Vocabulary> {
+        if let Some(vocabulary) = self.vocabulary.get() {
+            return Ok(vocabulary);
         }
+        let size = self.tokenizer.vocab_size_with_added().max(self.size("vocab_size").unwrap_or(0)).min(MOST_TOKENS);
+        let text = |id: u32| (self.tokenizer.token_bytes(id).into_owned(), self.tokenizer.is_special_token(id));
+        let made = Vocabulary::new((0..u32::try_from(size).unwrap_or(u32::MAX)).into_par_iter().map(text).collect())?;
+        Ok(self.vocabulary.get_or_init(|| made))
     }
 
     /// The model without rows.
@@ -327,6 +358,9 @@ impl Pipeline for TextGeneration {
             "continue_final_message",
             "tools",
             "documents",
+            "json_schema",
+            "regex",
+            "grammar",
             "truncation",
             "padding",
             "max_length",
@@ -382,6 +416,7 @@ impl Pipeline for TextGeneration {
             config: pretrained.config.clone(),
             defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
             model,
+            vocabulary: OnceLock::new(),
         })
     }
 
@@ -429,6 +464,7 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?,
         continue_final_message: parameters.take("continue_final_message")?,
         chat: ChatOptions { tools: parameters.take("tools")?, documents: parameters.take("documents")?, ..ChatOptions::default() },
+        constraint: constraint(parameters)?,
         generation: parameters.take_rest(GenerationConfig::knows),
     };
     match parameters.take::<Value>("stop_sequence")? {
@@ -440,6 +476,29 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         options.generation.insert("max_length".into(), length.unwrap_or_default());
     }
     Ok(options)
+}
+
+/// What the answer must match: one of three, as a parameter each.
+fn constraint(parameters: &mut Parameters) -> Result<Option<Constraint>> {
+    let schema = match parameters.take::<Value>("json_schema")? {
+        Some(Value::String(text)) => {
+            let parsed = serde_json::from_str(&text);
+            Some(parsed.map_err(|error| Error::request("parameters.json_schema", format!("not JSON: {error}")).caused_by(error))?)
+        }
+        other => other,
+    };
+    let given = [
+        schema.map(Constraint::JsonSchema),
+        parameters.take("regex")?.map(Constraint::Regex),
+        parameters.take("grammar")?.map(Constraint::Grammar),
+    ];
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(first), Some(second)) => {
+            Err(Error::request(&format!("parameters.{}", second.name()), format!("not together with {}", first.name())))
+        }
+        (first, _) => Ok(first),
+    }
 }
 
 /// What an answer looks like.

@@ -21,6 +21,11 @@ impl Tokenizer {
         Cow::Owned(own.unwrap_or_else(|| self.added_text(token).into_bytes()))
     }
 
+    /// Whether a token is left out of texts without special tokens.
+    pub fn is_special_token(&self, id: u32) -> bool {
+        self.backend.shown_token(id, false).is_some() && self.backend.shown_token(id, true).is_none()
+    }
+
     /// What a token adds behind others. A decoder that fails adds nothing.
     fn added_text(&self, token: String) -> String {
         let before = self.before.get_or_init(|| self.tokens_before());
@@ -46,11 +51,12 @@ fn byte_level_bytes(token: &str) -> Option<Vec<u8>> {
 /// The byte that a character of a byte-level vocabulary stands for: visible characters of Latin-1 for themselves, the others in order
 /// from U+0100 on.
 fn byte_level_byte(character: char) -> Option<u8> {
-    let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    let code = u32::from(character);
-    match u8::try_from(code) {
-        Ok(byte) => is_visible(byte).then_some(byte),
-        Err(_) => (0..=u8::MAX).filter(|byte| !is_visible(*byte)).nth(code.checked_sub(256)? as usize),
+    match u32::from(character) {
+        code @ (0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) => u8::try_from(code).ok(),
+        code @ 0x100..=0x120 => u8::try_from(code - 0x100).ok(),
+        code @ 0x121..=0x142 => u8::try_from(code - 0x121 + 0x7f).ok(),
+        0x143 => Some(0xad),
+        _ => None,
     }
 }
 
@@ -71,6 +77,9 @@ mod tests {
         assert_eq!(byte_level_bytes("Ċ").as_deref(), Some(&b"\n"[..]));
         assert_eq!(byte_level_bytes("Ã¶").as_deref(), Some("ö".as_bytes()));
         assert_eq!(byte_level_bytes("a b"), None);
+        let mut bytes: Vec<u8> = ('\0'..='\u{200}').filter_map(byte_level_byte).collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, (0..=u8::MAX).collect::<Vec<_>>());
         assert_eq!(byte_fallback_byte("<0x0a>"), Some(10));
         assert_eq!([byte_fallback_byte("<0x+a>"), byte_fallback_byte("<s>")], [None, None]);
     }

@@ -1,0 +1,173 @@
+//! Constraints over a vocabulary, with the parser of llguidance: which tokens keep a text on the way to one that matches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use llguidance::api::{StopReason, TopLevelGrammar};
+use llguidance::toktrie::{ApproximateTokEnv, SimpleVob, TokEnv, TokRxInfo, TokTrie};
+use llguidance::{Matcher, ParserFactory, panic_utils::catch_unwind};
+use serde_json::{Value, json};
+
+use super::constraint::Constraint;
+use super::generating::OwnProcessors;
+use super::processors::{Processor, Row};
+use crate::{Error, ErrorKind, Result};
+
+/// Space between the parts of JSON: none, one, or a line's end and an indentation. Without a limit, a model may write nothing else.
+const WHITESPACE: &str = r"\x20|\r?\n[\x20\t]{0,20}";
+
+/// The texts of a vocabulary as a tree.
+pub(super) struct Texts(TokTrie);
+
+impl Texts {
+    pub(super) fn new(tokens: Vec<(Vec<u8>, bool)>) -> Result<Self> {
+        let size = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+        let spelled = |(mut bytes, special): (Vec<u8>, bool)| {
+            // What begins with the mark of special tokens is none of them and no text.
+            let marked = bytes.first() == Some(&TokTrie::SPECIAL_TOKEN_MARKER);
+            match special {
+                true => bytes.insert(0, TokTrie::SPECIAL_TOKEN_MARKER),
+                false if marked => bytes.clear(),
+                false => {}
+            }
+            bytes
+        };
+        let words: Vec<Vec<u8>> = tokens.into_iter().map(spelled).collect();
+        let built = catch_unwind(std::panic::AssertUnwindSafe(|| Ok(TokTrie::from(&TokRxInfo::new(size, 0), &words))));
+        built.map(Self).map_err(|error| Error::new(ErrorKind::Checkpoint, format!("the tokenizer's vocabulary: {}", told(&error))))
+    }
+
+    pub(super) fn hold(&self, constraint: &Constraint, eos_token_id: &[i64]) -> std::result::Result<OwnProcessors, String> {
+        let known = |id: &i64| u32::try_from(*id).ok().filter(|id| (*id as usize) < self.0.vocab_size());
+        let eos: Vec<u32> = eos_token_id.iter().filter_map(known).collect();
+        if eos.is_empty() {
+            return Err("needs an eos_token_id to end the answer with, and the model has none".to_owned());
+        }
+        let grammar = match constraint {
+            Constraint::JsonSchema(schema) => TopLevelGrammar::from_json_schema(with_whitespace(schema)),
+            Constraint::Regex(regex) => TopLevelGrammar::from_regex(regex),
+            Constraint::Grammar(lark) => TopLevelGrammar::from_lark(lark.clone()),
+        };
+        let parser = catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let vocabulary: TokEnv = Arc::new(ApproximateTokEnv::new(self.0.with_eos_tokens(&eos)));
+            let mut factory = ParserFactory::new_simple(&vocabulary)?;
+            factory.quiet().limits_mut().verbose_errors = false;
+            factory.create_parser(grammar)
+        }));
+        let start = Matcher::new(Ok(parser.map_err(|error| told(&error))?));
+        // What no text of this vocabulary meets is known before the model runs.
+        let mut first = start.clone();
+        first.compute_mask_or_eos().map_err(|error| match first.stop_reason() {
+            StopReason::NoExtensionBias => "no text that the model's vocabulary can spell matches it".to_owned(),
+            _ => told(&error),
+        })?;
+        let name = constraint.name();
+        let start = Arc::new(Mutex::new(start));
+        Ok(Arc::new(move |prompt| vec![Box::new(Held { name, start: start.clone(), prompt, rows: Vec::new() }) as Box<dyn Processor>]))
+    }
+}
+
+/// A schema whose JSON has room between its parts, but not without end, unless it says itself how it is.
+fn with_whitespace(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(fields) = schema.as_object_mut() {
+        fields.entry("x-guidance").or_insert_with(|| json!({"whitespace_pattern": WHITESPACE}));
+    }
+    schema
+}
+
+/// What an error says, in one line: of a regular expression with marks beneath it, the line below those.
+fn told(error: &impl std::fmt::Display) -> String {
+    let text = format!("{error:#}").replace("<non-verbose/>", "");
+    let text = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Holds the rows of an input to a constraint.
+struct Held {
+    name: &'static str,
+    /// Where every answer begins.
+    start: Arc<Mutex<Matcher>>,
+    prompt: usize,
+    /// The rows of the step before.
+    rows: Vec<Progress>,
+}
+
+/// How far a row is.
+struct Progress {
+    tokens: Vec<u32>,
+    /// `None` where the row has left the constraint, as beams without any other way do.
+    matcher: Option<Matcher>,
+}
+
+impl Held {
+    /// Goes on from a row of the step before, from the beginning where there is none.
+    fn progress(&self, before: &mut Vec<Progress>, tokens: &[u32], last: bool) -> Result<Progress> {
+        let from = tokens.split_last().and_then(|(_, rest)| before.iter().position(|row| row.tokens == rest));
+        let matcher = match from {
+            // Several rows may go on from one.
+            Some(place) if last => before.swap_remove(place).matcher,
+            Some(place) => before.get(place).and_then(|row| row.matcher.clone()),
+            None => Some(self.start.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+        };
+        let new = if from.is_some() { tokens.len().saturating_sub(1) } else { 0 };
+        let mut progress = Progress { tokens: tokens.to_vec(), matcher };
+        for token in tokens.get(new..).unwrap_or_default() {
+            let Some(matcher) = &mut progress.matcher else { break };
+            match matcher.try_consume_tokens(&[*token]) {
+                Ok(1) => {}
+                // An end token after the end.
+                Ok(_) if matcher.is_stopped() && !matcher.is_error() => {}
+                Ok(_) => progress.matcher = None,
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        Ok(progress)
+    }
+
+    fn failed(&self, error: &impl std::fmt::Display) -> Error {
+        Error::request(self.name, format!("no token of the model goes on with the text so far: {}", told(error)))
+    }
+}
+
+impl Processor for Held {
+    fn process(&mut self, row: &Row<'_>, logits: &mut [f32]) -> Result<()> {
+        self.process_rows(&[*row], logits)
+    }
+
+    fn process_rows(&mut self, rows: &[Row<'_>], logits: &mut [f32]) -> Result<()> {
+        let Some(vocabulary) = logits.len().checked_div(rows.len()).filter(|v| *v > 0) else { return Ok(()) };
+        let mut before = std::mem::take(&mut self.rows);
+        for (row, logits) in rows.iter().zip(logits.chunks_exact_mut(vocabulary)) {
+            let mut progress = self.progress(&mut before, row.history.get(self.prompt..).unwrap_or_default(), rows.len() == 1)?;
+            match &mut progress.matcher {
+                Some(matcher) => keep(&matcher.compute_mask_or_eos().map_err(|error| self.failed(&error))?, logits),
+                None if rows.len() == 1 => return Err(self.failed(&"the model gives it no logits")),
+                None => logits.fill(f32::NEG_INFINITY),
+            }
+            self.rows.push(progress);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps what a mask allows. Where other processors forbade all of that, the mask alone decides.
+fn keep(mask: &SimpleVob, logits: &mut [f32]) {
+    let mut left = false;
+    for (place, logits) in logits.chunks_mut(u32::BITS as usize).enumerate() {
+        match mask.as_slice().get(place).copied().unwrap_or(0) {
+            0 => logits.fill(f32::NEG_INFINITY),
+            bits => {
+                for (bit, logit) in logits.iter_mut().enumerate() {
+                    if bits >> bit & 1 == 0 {
+                        *logit = f32::NEG_INFINITY;
+                    }
+                    left |= *logit > f32::NEG_INFINITY;
+                }
+            }
+        }
+    }
+    if !left {
+        let allowed = |token: usize| mask.as_slice().get(token / 32).is_some_and(|bits| bits >> (token % 32) & 1 == 1);
+        logits.iter_mut().enumerate().filter(|(token, _)| allowed(*token)).for_each(|(_, logit)| *logit = 0.0);
+    }
+}

@@ -1,0 +1,301 @@
+//! Answers that match a JSON schema, a regular expression or a grammar, whatever the model would rather say.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+use formers::Options;
+use formers::generate::processors::{Processor, Row};
+use formers::generate::{Constraint, Vocabulary};
+use formers::model::Pretrained;
+use formers::pipelines::text_generation::{Options as Call, Prompt};
+use formers::pipelines::{Pipeline, TextGeneration};
+use serde_json::{Map, Value, json};
+
+fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(name)
+}
+
+fn open(name: &str) -> TextGeneration {
+    TextGeneration::load(&Pretrained::open(Options::new(model(name).to_string_lossy())).unwrap()).unwrap()
+}
+
+fn person() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 5},
+            "age": {"type": "integer", "minimum": 0, "maximum": 120},
+            "likes": {"type": "array", "items": {"enum": ["tea", "milk", null]}, "minItems": 1, "maxItems": 3},
+            "home": {"$ref": "#/$defs/home"},
+        },
+        "required": ["name", "age", "likes", "home"],
+        "additionalProperties": false,
+        "$defs": {"home": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"], "additionalProperties": false}]}},
+    })
+}
+
+/// Whether a text is a person.
+fn is_person(text: &str) -> bool {
+    let Ok(Value::Object(person)) = serde_json::from_str::<Value>(text) else { return false };
+    let home = &person["home"];
+    person.keys().eq(["name", "age", "likes", "home"])
+        && person["name"].as_str().is_some_and(|name| name.chars().count() <= 5)
+        && person["age"].as_u64().is_some_and(|age| age <= 120)
+        && person["likes"].as_array().is_some_and(|likes| {
+            (1..=3).contains(&likes.len()) && likes.iter().all(|like| [json!("tea"), json!("milk"), Value::Null].contains(like))
+        })
+        && (home.is_null() || home.as_object().is_some_and(|home| home.keys().eq(["x"]) && home["x"].is_boolean()))
+}
+
+/// `[a-z]{2,4}-[0-9]{3}`
+fn is_plate(text: &str) -> bool {
+    let Some((letters, digits)) = text.split_once('-') else { return false };
+    (2..=4).contains(&letters.len())
+        && letters.bytes().all(|b| b.is_ascii_lowercase())
+        && digits.len() == 3
+        && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+const SUM: &str = "start: number (sign number){1,3}\nsign: \" + \" | \" - \"\nnumber: /[0-9]{1,2}/ | \"(\" number sign number \")\"";
+
+/// Whether a text is a sum of `SUM`, brackets left out of the count.
+fn is_sum(text: &str) -> bool {
+    let depth = text.chars().try_fold(0i32, |depth, c| match c {
+        '(' => Some(depth + 1),
+        ')' => (depth > 0).then(|| depth - 1),
+        '0'..='9' | ' ' | '+' | '-' => Some(depth),
+        _ => None,
+    });
+    let plain: String = text.chars().filter(|c| !"()".contains(*c)).collect();
+    let parts: Vec<&str> = plain.split([' ']).collect();
+    let is_number = |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    depth == Some(0)
+        && parts.len() >= 3
+        && parts.len() % 2 == 1
+        && parts.iter().step_by(2).all(is_number)
+        && parts.iter().skip(1).step_by(2).all(|p| ["+", "-"].contains(p))
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
+}
+
+type Check = fn(&str) -> bool;
+
+fn constraints() -> Vec<(Constraint, Check)> {
+    vec![
+        (Constraint::JsonSchema(person()), is_person),
+        (Constraint::Regex(r"[a-z]{2,4}-[0-9]{3}".into()), is_plate),
+        (Constraint::Grammar(SUM.into()), is_sum),
+    ]
+}
+
+fn call(constraint: &Constraint, generation: Value) -> Call {
+    let mut fields: Map<String, Value> = generation.as_object().cloned().unwrap();
+    fields.insert("max_new_tokens".into(), json!(900));
+    Call { generation: fields, constraint: Some(constraint.clone()), ..Call::default() }
+}
+
+/// Models with random weights and vocabularies of several kinds write what matches, in every way of choosing tokens.
+#[test]
+fn random_models_write_what_matches() {
+    for name in ["qwen2/causal_lm", "llama/causal_lm", "gemma/causal_lm", "bloom/causal_lm", "phi3/causal_lm_b"] {
+        let generate = open(name);
+        for (constraint, matches) in constraints() {
+            let ways = [
+                json!({"do_sample": false}),
+                json!({"do_sample": true, "seed": 3, "num_return_sequences": 3}),
+                json!({"do_sample": true, "seed": 4, "temperature": 3.0, "top_p": 0.9, "repetition_penalty": 1.2}),
+                json!({"do_sample": false, "num_beams": 3, "length_penalty": 0.5}),
+            ];
+            for way in ways {
+                let options = call(&constraint, way.clone());
+                let prompts = [Prompt::Text("The river Danube flows"), Prompt::Text("Hi")];
+                for answers in generate.run_many(&prompts, &options).unwrap() {
+                    for answer in answers.unwrap() {
+                        assert!(matches(&answer.text), "{name}, {constraint:?}, {way}: {:?}", answer.text);
+                    }
+                }
+                if way.get("num_beams").is_none() {
+                    let streamed: String = generate.stream(prompts[0], &options).unwrap().map(|piece| piece.unwrap()).collect();
+                    assert!(matches(&streamed), "{name}, {constraint:?}, {way}: {streamed:?}");
+                }
+            }
+        }
+    }
+}
+
+/// All bytes, some words and, last, a special token, the end and a token without text.
+fn vocabulary() -> (Vocabulary, Vec<Vec<u8>>, usize) {
+    let words = ["tea", "{\"", "\":", "name\"", " + ", "ab", "12", "\": \"", "null", "}", "é", "\"}"];
+    let bytes = (0..=u8::MAX).map(|byte| vec![byte]);
+    let texts: Vec<Vec<u8>> = bytes.chain(words.map(|word| word.as_bytes().to_vec())).collect();
+    let mut tokens: Vec<(Vec<u8>, bool)> = texts.iter().map(|text| (text.clone(), false)).collect();
+    tokens.push((b"<|tool|>".to_vec(), true));
+    tokens.push((b"</s>".to_vec(), true));
+    tokens.push((Vec::new(), false));
+    let eos = tokens.len() - 2;
+    (Vocabulary::new(tokens).unwrap(), texts, eos)
+}
+
+fn allowed(processor: &mut dyn Processor, history: &[u32], size: usize) -> Vec<usize> {
+    let mut logits = vec![0.0; size];
+    processor.process(&Row { history, ..Row::default() }, &mut logits).unwrap();
+    (0..size).filter(|token| logits[*token] == 0.0).collect()
+}
+
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end
+    }
+}
+
+/// Whatever is chosen of what is allowed, there is a way on, and it ends in a text that matches.
+#[test]
+fn every_way_leads_to_an_end() {
+    let (vocabulary, texts, eos) = vocabulary();
+    let mut chance = Chance(7);
+    for (constraint, matches) in constraints() {
+        let make = vocabulary.hold(&constraint, &[eos as i64]).unwrap();
+        for _ in 0..40 {
+            let mut processor = make(2).swap_remove(0);
+            let mut history = vec![0, 1];
+            loop {
+                let ways = allowed(processor.as_mut(), &history, eos + 2);
+                assert!(!ways.is_empty() && history.len() < 2000, "{constraint:?} {history:?}");
+                let way = ways[chance.below(ways.len())];
+                assert!(way < texts.len() || way == eos, "a special token in {constraint:?}");
+                if way == eos {
+                    break;
+                }
+                history.push(way as u32);
+            }
+            let text: Vec<u8> = history[2..].iter().flat_map(|token| texts[*token as usize].clone()).collect();
+            let text = String::from_utf8(text).unwrap();
+            assert!(matches(&text), "{constraint:?}: {text:?}");
+        }
+    }
+}
+
+/// All that matches can be written, however it is cut into tokens, and the end comes where it is complete and not before.
+#[test]
+fn every_prefix_of_what_matches_is_accepted() {
+    let (vocabulary, texts, eos) = vocabulary();
+    let mut chance = Chance(11);
+    let cases: [(Constraint, Check, &str); 6] = [
+        (
+            Constraint::JsonSchema(person()),
+            is_person,
+            "{\"name\": \"é\\n\", \"age\": 12, \"likes\": [\"tea\", null], \"home\": {\"x\": true}}",
+        ),
+        (Constraint::JsonSchema(person()), is_person, "{\"name\":\"\",\"age\":0,\"likes\":[\"milk\"],\"home\":null}"),
+        (
+            Constraint::JsonSchema(person()),
+            is_person,
+            "{\n  \"name\": \"abcde\",\n  \"age\": 120,\n  \"likes\": [\n    \"tea\"\n  ],\n  \"home\": null\n}",
+        ),
+        (Constraint::JsonSchema(json!({})), is_json, "[{\"a\": [1.5e-3, \"\\\"\\n\"]}, false]"),
+        (Constraint::Regex(r"[a-z]{2,4}-[0-9]{3}".into()), is_plate, "ab-123"),
+        (Constraint::Grammar(SUM.into()), is_sum, "1 + (12 - 3) + 4"),
+    ];
+    for (constraint, matches, text) in cases {
+        let make = vocabulary.hold(&constraint, &[eos as i64]).unwrap();
+        for _ in 0..5 {
+            let mut processor = make(0).swap_remove(0);
+            let (mut history, mut rest) = (Vec::<u32>::new(), text.as_bytes());
+            while !rest.is_empty() {
+                let ways = allowed(processor.as_mut(), &history, eos + 2);
+                let before = std::str::from_utf8(&text.as_bytes()[..text.len() - rest.len()]);
+                assert_eq!(ways.contains(&eos), before.is_ok_and(matches), "{text} ends at {:?}", String::from_utf8_lossy(rest));
+                let fitting: Vec<usize> = (0..texts.len()).filter(|token| rest.starts_with(&texts[*token])).collect();
+                assert!(fitting.iter().all(|token| ways.contains(token)), "{text} at {:?}", String::from_utf8_lossy(rest));
+                let token = fitting[chance.below(fitting.len())];
+                history.push(token as u32);
+                rest = &rest[texts[token].len()..];
+            }
+            assert!(allowed(processor.as_mut(), &history, eos + 2).contains(&eos), "{text} does not end");
+        }
+    }
+}
+
+/// Beams go on from any beam of the step before.
+#[test]
+fn rows_go_on_from_each_other() {
+    let (vocabulary, _, eos) = vocabulary();
+    let make = vocabulary.hold(&Constraint::Regex("ab|xy*".into()), &[eos as i64]).unwrap();
+    let mut processor = make(0).swap_remove(0);
+    let mut step = |histories: &[&[u8]]| {
+        let histories: Vec<Vec<u32>> = histories.iter().map(|bytes| bytes.iter().map(|byte| u32::from(*byte)).collect()).collect();
+        let rows: Vec<Row<'_>> = histories.iter().enumerate().map(|(index, history)| Row { index, history, ..Row::default() }).collect();
+        let mut logits = vec![0.0; rows.len() * (eos + 2)];
+        processor.process_rows(&rows, &mut logits).unwrap();
+        let ways = |row: &[f32]| (0..row.len()).filter(|token| row[*token] == 0.0).collect::<Vec<_>>();
+        logits.chunks(eos + 2).map(ways).collect::<Vec<_>>()
+    };
+    let [a, b, x, y] = [b'a', b'b', b'x', b'y'].map(usize::from);
+    let word = 256 + 5;
+    assert_eq!(step(&[b"", b""]), [vec![a, x, word], vec![a, x, word]]);
+    assert_eq!(step(&[b"x", b"a"]), [vec![y, eos], vec![b]]);
+    assert_eq!(step(&[b"xy", b"x?"]), [vec![y, eos], vec![]], "a row that has left it has no way on");
+    assert_eq!(step(&[b"xyy", b"xyy"]), [vec![y, eos], vec![y, eos]]);
+    assert_eq!(step(&[b"ab", b"a"]), [vec![eos], vec![b]], "rows that come from nowhere are followed from the beginning");
+}
+
+/// Special tokens come where a grammar names them.
+#[test]
+fn grammars_name_special_tokens() {
+    let (vocabulary, _, eos) = vocabulary();
+    let make = vocabulary.hold(&Constraint::Grammar("start: \"ab\" <|tool|>".into()), &[eos as i64]).unwrap();
+    let mut processor = make(0).swap_remove(0);
+    let tool = eos - 1;
+    assert_eq!(allowed(processor.as_mut(), &[256 + 5], eos + 2), [tool]);
+    assert_eq!(allowed(processor.as_mut(), &[256 + 5, tool as u32], eos + 2), [eos]);
+}
+
+/// A constraint that cannot be met or read is an error that names its parameter.
+#[test]
+fn what_cannot_be_met_is_an_error() {
+    let generate = open("qwen2/causal_lm");
+    let ask = |parameters: Value| {
+        let mut all = json!({"max_new_tokens": 40, "do_sample": false});
+        all.as_object_mut().unwrap().extend(parameters.as_object().cloned().unwrap());
+        generate.call(&json!("Hi"), formers::pipelines::Parameters::new(&all).unwrap())
+    };
+    let cases = [
+        (json!({"json_schema": {"type": "object", "required": ["a"], "properties": {"a": false}}}), "json_schema: "),
+        (json!({"json_schema": {"type": "integer", "minimum": 5, "maximum": 4}}), "json_schema: "),
+        (json!({"json_schema": {"type": "nothing"}}), "json_schema: "),
+        (json!({"json_schema": {"$ref": "https://example.com/schema"}}), "json_schema: "),
+        (json!({"json_schema": "{\"type\": "}), "parameters.json_schema: "),
+        (json!({"json_schema": 5}), "json_schema: "),
+        (json!({"json_schema": {"type": "string", "pattern": "(a"}}), "json_schema: "),
+        (json!({"regex": "(ab"}), "regex: "),
+        (json!({"regex": "a(?=b)"}), "regex: "),
+        (json!({"regex": ["a"]}), "parameters.regex: "),
+        (json!({"grammar": "start: /a/ nothing"}), "grammar: "),
+        (json!({"grammar": ""}), "grammar: "),
+        (json!({"grammar": "start: start"}), "grammar: "),
+        (json!({"regex": "a", "grammar": "start: \"a\""}), "parameters.grammar: "),
+        (json!({"regex": "a", "eos_token_id": null}), "regex: "),
+        (json!({"regex": "a", "num_beams": 2, "do_sample": true}), "regex: "),
+    ];
+    for (parameters, place) in cases {
+        let error = ask(parameters.clone()).expect_err(&parameters.to_string()).to_string();
+        assert!(error.starts_with(place) && !error.contains('\n') && error.len() < 400, "{parameters}: {error}");
+    }
+    let schema = json!({"enum": ["yes", "no"]});
+    for schema in [schema.clone(), json!(schema.to_string())] {
+        let answer = ask(json!({"json_schema": schema, "return_full_text": false})).unwrap();
+        let text = answer[0]["generated_text"].as_str().unwrap();
+        assert!(["\"yes\"", "\"no\""].contains(&text.trim()), "{text}");
+    }
+    // What other parameters forbid, the constraint still has.
+    let answer = ask(json!({"regex": "ab{3}", "min_new_tokens": 30, "return_full_text": false})).unwrap();
+    assert_eq!(answer[0]["generated_text"], "abbb");
+}

@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    Error, Result,
+    Dtype, Error, Result,
     graph::{Data, Graph, Tensor},
-    weights::Tensors,
+    weights::{TensorInfo, Tensors},
 };
 
 /// A scope of a checkpoint's keys: `weights.pp("encoder").pp("layer")` reads `encoder.layer.…`.
@@ -91,8 +91,7 @@ impl Weights {
 
     /// Whether the checkpoint has any tensor in this scope.
     pub fn exists(&self) -> bool {
-        let start = format!("{}.", self.prefix);
-        self.store.tensors.names().any(|name| name.starts_with(&start))
+        self.store.tensors.any_starts_with(&format!("{}.", self.prefix))
     }
 
     /// The full key of a name in this scope.
@@ -145,6 +144,23 @@ impl Weights {
         let size = shape[dims.clone()].iter().product();
         shape.splice(dims, [size]);
         self.load_as(name, &[], Some(&shape))
+    }
+
+    /// Rows of one of the tensors that this one stacks along its first dimension: the checkpoint's own bytes.
+    pub fn part(&self, name: &str, index: usize, rows: Range<usize>) -> Tensor {
+        let Some(stacked) = self.shape(name) else { return self.load(name, &[1; 2]) };
+        let part = match stacked.as_slice() {
+            [count, all, rest @ ..] if index < *count && rows.start <= rows.end && rows.end <= *all => {
+                let first = (index * all + rows.start) * rest.iter().product::<usize>();
+                let shape: Vec<usize> = std::iter::once(rows.len()).chain(rest.iter().copied()).collect();
+                self.stored_part(name, first, &shape)
+            }
+            _ => Err(Error::tensor(format!("tensor {} has shape {stacked:?}: no rows {rows:?} of part {index}", self.key(name)))),
+        };
+        part.unwrap_or_else(|error| {
+            self.fail(error);
+            self.store.graph.floats(&vec![1; stacked.len().saturating_sub(1)], &[0.0])
+        })
     }
 
     /// The values of a tensor as 32-bit floats, for weights that are computed with while the graph is made. `None` where it is missing.
@@ -220,25 +236,47 @@ impl Weights {
 
     /// The tensor as an initializer that names the checkpoint's own bytes, in the graph's type.
     fn stored(&self, key: &str, shape: Option<&[usize]>) -> Result<Tensor> {
-        let (graph, tensors) = (&self.store.graph, &self.store.tensors);
-        let info = tensors.get(key).ok_or_else(|| Error::tensor(format!("no tensor {key}")))?;
-        let shape = shape.unwrap_or(&info.shape);
-        if !info.dtype.is_float() {
-            let dtype = info.dtype;
-            return Err(Error::tensor(format!(
-                "tensor {key} holds {dtype:?}, but weights are floats; quantized checkpoints are not converted"
-            )));
-        }
-        let tensor = match &info.strides {
-            None => graph.stored(
-                key,
-                info.dtype,
-                shape,
-                Data::Stored { file: self.store.files[info.file].clone(), offset: info.offset, len: info.len },
-            ),
-            Some(_) => graph.stored(key, info.dtype, shape, Data::Inline(tensors.bytes(key)?.into_owned().into())),
+        let (tensors, info) = (&self.store.tensors, self.info(key)?);
+        let data = match &info.strides {
+            None => Data::Stored { file: self.store.files[info.file].clone(), offset: info.offset, len: info.len },
+            Some(_) => Data::Inline(tensors.bytes(key)?.into_owned().into()),
         };
-        Ok(tensor.cast(graph.float()))
+        self.initializer(key, info.dtype, shape.unwrap_or(&info.shape), data)
+    }
+
+    /// The elements of a tensor from `first` on that fill this shape, as [`Weights::stored`].
+    fn stored_part(&self, name: &str, first: usize, shape: &[usize]) -> Result<Tensor> {
+        let key = self.find(name).unwrap_or_default();
+        let (part, info) = (format!("{key}[{first}]"), self.info(&key)?);
+        if let Some(tensor) = self.store.loaded.borrow().get(&part) {
+            return Ok(tensor.clone());
+        }
+        let bytes = |shape: &[usize]| info.dtype.bytes(shape).ok_or_else(|| Error::tensor(format!("tensor {key} is too large")));
+        let (start, len) = (bytes(&[first])?, bytes(shape)?);
+        let data = match &info.strides {
+            None => Data::Stored { file: self.store.files[info.file].clone(), offset: info.offset + start, len },
+            Some(_) => {
+                let all = self.store.tensors.bytes(&key)?;
+                let part = all.get(start as usize..(start + len) as usize);
+                Data::Inline(part.ok_or_else(|| Error::tensor(format!("tensor {key} has no {len} bytes from {start} on")))?.into())
+            }
+        };
+        self.store.used.borrow_mut().insert(key.clone());
+        let tensor = self.initializer(&part, info.dtype, shape, data)?;
+        self.store.loaded.borrow_mut().insert(part, tensor.clone());
+        Ok(tensor)
+    }
+
+    fn info(&self, key: &str) -> Result<&TensorInfo> {
+        self.store.tensors.get(key).ok_or_else(|| Error::tensor(format!("no tensor {key}")))
+    }
+
+    fn initializer(&self, name: &str, dtype: Dtype, shape: &[usize], data: Data) -> Result<Tensor> {
+        if !dtype.is_float() {
+            let problem = format!("tensor {name} holds {dtype:?}, but weights are floats; quantized checkpoints are not converted");
+            return Err(Error::tensor(problem));
+        }
+        Ok(self.store.graph.stored(name, dtype, shape, data).cast(self.store.graph.float()))
     }
 }
 

@@ -106,24 +106,26 @@ impl Request<'_> {
 
     /// As [`Request::config`], with these values for keys that are not there.
     pub fn config_over<T: DeserializeOwned>(&self, defaults: &Value) -> Result<T> {
-        let mut config = self.config.clone();
-        if let (Some(fields), Some(defaults)) = (config.as_object_mut(), defaults.as_object()) {
-            for (key, value) in defaults {
-                fields.entry(key.as_str()).or_insert_with(|| value.clone());
-            }
-        }
-        read(&config)
+        self.config_mapped_over(&[], defaults)
     }
 
     /// As [`Request::config`], with keys by their other names (`attribute_map` of Transformers, as `(other, own)`): what stands under
     /// the other name goes first.
     pub fn config_mapped<T: DeserializeOwned>(&self, attribute_map: &[(&str, &str)]) -> Result<T> {
+        self.config_mapped_over(attribute_map, &Value::Null)
+    }
+
+    /// As [`Request::config_mapped`], with these values for keys that are not there.
+    pub fn config_mapped_over<T: DeserializeOwned>(&self, attribute_map: &[(&str, &str)], defaults: &Value) -> Result<T> {
         let mut config = self.config.clone();
-        for (other, own) in attribute_map {
-            if let Some(fields) = config.as_object_mut()
-                && let Some(value) = fields.remove(*other)
-            {
-                fields.insert((*own).into(), value);
+        if let Some(fields) = config.as_object_mut() {
+            for (other, own) in attribute_map {
+                if let Some(value) = fields.remove(*other) {
+                    fields.insert((*own).into(), value);
+                }
+            }
+            for (key, value) in defaults.as_object().into_iter().flatten() {
+                fields.entry(key.as_str()).or_insert_with(|| value.clone());
             }
         }
         read(&config)

@@ -22,8 +22,17 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "num_key_value_heads": 2, "head_dim": 128, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "tie_word_embeddings": true,
         "rope_theta": 500_000.0,
     });
-    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
-    let bias = own.use_bias == Some(true);
-    let variant = Variant { mlp: Mlp::Gated { bias }, qkv_bias: bias, output_bias: bias, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
-    decoder(request, &cfg, &variant)
+    let cfg = Config::of(request, &defaults)?;
+    decoder(request, &cfg, &variant(&cfg, has_bias(request)?)?)
+}
+
+/// Whether linear layers have biases, which one field says for all.
+pub(crate) fn has_bias(request: &Request) -> Result<bool> {
+    let own: Own = request.config()?;
+    Ok(own.use_bias == Some(true))
+}
+
+/// What relatives of ERNIE 4.5 have in common.
+pub(crate) fn variant<'a>(cfg: &Config, bias: bool) -> Result<Variant<'a>> {
+    Ok(Variant { mlp: Mlp::Gated { bias }, qkv_bias: bias, output_bias: bias, pairs: Pairs::Neighbours, ..Variant::new(cfg)? })
 }

@@ -2,7 +2,7 @@
 
 use formers_converters::{Result, graph::Body};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -20,14 +20,23 @@ struct Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let defaults = json!({"embedding_multiplier": 1.0, "attention_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0});
-    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
-    let variant = Variant {
+    let cfg = Config::of(request, &defaults())?;
+    decoder(request, &cfg, &variant(request, &cfg, &defaults())?)
+}
+
+/// What relatives of Granite take for fields that are not there.
+pub(crate) fn defaults() -> Value {
+    json!({"embedding_multiplier": 1.0, "attention_multiplier": 1.0, "residual_multiplier": 1.0, "logits_scaling": 1.0})
+}
+
+/// What relatives of Granite have in common.
+pub(crate) fn variant<'a>(request: &Request, cfg: &Config, defaults: &Value) -> Result<Variant<'a>> {
+    let own: Own = request.config_over(defaults)?;
+    Ok(Variant {
         scale: Some(own.attention_multiplier),
         embedding_scale: own.embedding_multiplier,
         residual_scale: own.residual_multiplier,
         logit_scale: 1.0 / own.logits_scaling,
-        ..Variant::new(&cfg)?
-    };
-    decoder(request, &cfg, &variant)
+        ..Variant::new(cfg)?
+    })
 }

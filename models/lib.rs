@@ -6,6 +6,7 @@ mod architecture;
 mod blocks;
 mod heads;
 mod inputs;
+mod mixture;
 pub mod sentence;
 mod sizes;
 
@@ -21,6 +22,7 @@ mod deberta_v2;
 mod distilbert;
 mod electra;
 mod ernie4_5;
+mod ernie4_5_moe;
 mod esm;
 mod eurobert;
 mod exaone4;
@@ -36,10 +38,12 @@ mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod granite;
+mod granitemoe;
 mod helium;
 mod lfm2;
 mod llama;
 mod mistral;
+mod mixtral;
 mod mobilebert;
 mod modernbert;
 mod mpnet;
@@ -48,11 +52,14 @@ mod mt5;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
+mod olmoe;
 mod opt;
 mod phi;
 mod phi3;
 mod qwen2;
+mod qwen2_moe;
 mod qwen3;
+mod qwen3_moe;
 mod roberta;
 mod roformer;
 mod smollm3;
@@ -83,6 +90,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     ernie4_5::ARCHITECTURE,
+    ernie4_5_moe::ARCHITECTURE,
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
     exaone4::ARCHITECTURE,
@@ -98,10 +106,12 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gpt_neox::ARCHITECTURE,
     gptj::ARCHITECTURE,
     granite::ARCHITECTURE,
+    granitemoe::ARCHITECTURE,
     helium::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     mpnet::ARCHITECTURE,
@@ -110,11 +120,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,
+    olmoe::ARCHITECTURE,
     opt::ARCHITECTURE,
     phi::ARCHITECTURE,
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,
+    qwen2_moe::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    qwen3_moe::ARCHITECTURE,
     roberta::ARCHITECTURE,
     roformer::ARCHITECTURE,
     smollm3::ARCHITECTURE,

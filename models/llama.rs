@@ -109,8 +109,10 @@ pub(crate) struct Variant<'a> {
     pub(crate) order: Order,
     /// The name of the last norm.
     pub(crate) last_norm: &'static str,
-    /// The feed-forward part of a layer.
+    /// The feed-forward part of a layer,
     pub(crate) mlp: Mlp,
+    /// and what some layers have in its place: from their weights and the normalized hidden states.
+    pub(crate) mixture: &'a dyn Fn(&Weights, &Tensor, usize) -> Option<Tensor>,
     /// Queries, keys and values come from one matrix, `qkv_proj`.
     pub(crate) fused: bool,
     /// Queries, keys and values have a bias.
@@ -151,6 +153,7 @@ impl Variant<'_> {
             order: Order::BEFORE,
             last_norm: "norm",
             mlp: Mlp::Gated { bias: cfg.mlp_bias },
+            mixture: &|_, _, _| None,
             fused: false,
             qkv_bias: cfg.attention_bias,
             projected: &|_, _, x| x.clone(),
@@ -222,7 +225,7 @@ impl<'a> Layers<'a> {
         let Self { cfg, variant, .. } = self;
         let norm = |name: Option<&str>, x: &Tensor| name.map_or_else(|| x.clone(), |name| variant.norm.of(&w.pp(name), x));
         let attention = |x: &Tensor| scaled(self.attention(&w.pp("self_attn"), x, index), variant.residual_scale);
-        let mlp = |x: &Tensor| variant.mlp.of(&w.pp("mlp"), cfg.hidden_act, x);
+        let mlp = |x: &Tensor| (variant.mixture)(w, x, index).unwrap_or_else(|| variant.mlp.of(&w.pp("mlp"), cfg.hidden_act, x));
         match variant.order {
             Order::InTurn { attention: (before, after), mlp: (before_mlp, after_mlp) } => {
                 let x = x + norm(after, &attention(&norm(before, x)));

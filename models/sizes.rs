@@ -14,12 +14,15 @@ struct Rule {
 
 const WORDS: &[&str] = &["word_embeddings.weight", "word_embedding.weight", "embed_tokens.weight", "tok_embeddings.weight"];
 
+const ROUTERS: &[&str] = &["mlp.gate.weight", "block_sparse_moe.gate.weight", "router.weight", "router.layer.weight"];
+
 const RULES: &[Rule] = &[
     Rule { keys: WORDS, axis: 0, fields: &["vocab_size"] },
     Rule { keys: WORDS, axis: 1, fields: &["embedding_size", "word_embed_proj_dim", "n_embd", "d_model", "dim", "hidden_size"] },
     Rule { keys: &["position_embeddings.weight"], axis: 0, fields: &["max_position_embeddings"] },
     Rule { keys: &["token_type_embeddings.weight"], axis: 0, fields: &["type_vocab_size"] },
     Rule { keys: &["intermediate.dense.weight"], axis: 0, fields: &["intermediate_size"] },
+    Rule { keys: ROUTERS, axis: 0, fields: &["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"] },
 ];
 
 /// An error for the first tensor whose size is not that of the config. What the config leaves out is not checked.

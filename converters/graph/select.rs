@@ -63,6 +63,14 @@ impl Tensor {
         (outputs.swap_remove(0), indices)
     }
 
+    /// The indices that sort a one-dimensional tensor, smallest first; equals stay in their order.
+    pub fn argsort(&self) -> Tensor {
+        let (all, attributes) = (self.dim(0), Attributes::new().with("axis", 0i64).with("largest", 0i64));
+        let outputs = [(self.dtype(), self.shape()), (Dtype::I64, self.shape())];
+        let mut outputs = self.graph.node("TopK", "", &[self, &all], attributes, &outputs);
+        outputs.swap_remove(1)
+    }
+
     /// The running sum along an axis.
     pub fn cumsum(&self, axis: i64) -> Tensor {
         let axis = self.graph.ints(&[], &[self.checked_axis("CumSum", axis) as i64]);

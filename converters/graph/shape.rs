@@ -199,6 +199,16 @@ impl Tensor {
         self.graph.node("Split", "", &[self, &sizes], Attributes::new().with("axis", at), &outputs)
     }
 
+    /// Cut into `n` parts along an axis, of sizes that are known when the graph runs, `(n)`; some may be 0.
+    pub fn split_by(&self, axis: i64, sizes: &Tensor, n: usize) -> Vec<Tensor> {
+        let at = self.checked_axis("Split", axis);
+        let mut shape = self.shape();
+        if let Some(dim) = shape.get_mut(at) {
+            *dim = Dim::Unknown;
+        }
+        self.graph.node("Split", "", &[self, sizes], Attributes::new().with("axis", at), &vec![(self.dtype(), shape); n])
+    }
+
     /// Cut into `n` equal parts along an axis of known size.
     pub fn chunk(&self, axis: i64, n: usize) -> Vec<Tensor> {
         let size = self.fixed(axis);

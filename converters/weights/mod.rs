@@ -97,6 +97,11 @@ impl Tensors {
         self.infos.keys().map(String::as_str)
     }
 
+    /// Whether the name of any tensor starts so.
+    pub fn any_starts_with(&self, start: &str) -> bool {
+        self.infos.range(start.to_string()..).next().is_some_and(|(name, _)| name.starts_with(start))
+    }
+
     /// Where a tensor lies, if there is one of that name.
     pub fn get(&self, name: &str) -> Option<&TensorInfo> {
         self.infos.get(name)

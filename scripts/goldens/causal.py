@@ -22,6 +22,7 @@ from tokenizers_on_disk import bare, byte_bpe, pieces
 MODELS = GOLDENS / "generate" / "models"
 PROMPTS = ["The river Danube flows", "Hi", "My name is Wolfgang and I live in Berlin, near Zoë."]
 GREEDY = dict(do_sample=False, max_new_tokens=24)
+BY_COLUMN = ("gpt_oss", "llama4_text")  # experts are multiplied from the right
 VARIETY = 8  # how many different tokens each answer has at least
 
 
@@ -62,7 +63,18 @@ def special_ids(tokenizer):
 
 
 def lively(model):
-    """With a head tied to the embedding, each token would vote for itself; signs in the last norm undo that."""
+    """With a head tied to the embedding, each token would vote for itself; signs in the last norm undo that.
+
+    Experts that lie in one tensor are drawn as wide as single ones, and what only moves the choice of experts so that it does.
+    """
+    for name, p in [*model.named_parameters(), *model.named_buffers()]:
+        if "experts." in name and p.dim() == 3:
+            inputs = p.shape[1] if model.config.model_type in BY_COLUMN else p.shape[2]
+            p.data.normal_(0.0, 1.1 / inputs ** 0.5)
+        elif "e_score_correction_bias" in name:
+            p.data.normal_(0.0, 0.1)
+        elif name.endswith(".sinks"):
+            p.data.normal_(0.0, 1.0)
     norms = {name: m for name, m in model.named_modules() if "norm" in type(m).__name__.lower() and getattr(m, "weight", None) is not None}
     outermost = min((name.count(".") for name in norms), default=0)
     last = [m for name, m in norms.items() if name.count(".") == outermost][-1:]

@@ -1,0 +1,39 @@
+//! GraniteMoE: Granite with mixtures of experts.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::GatedExperts,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    granite,
+    llama::{Config, Variant, decoder},
+    mixture::{by_softmax, gated, scores},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "granitemoe", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    num_experts_per_tok: usize,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let mut defaults = granite::defaults();
+    defaults["num_experts_per_tok"] = json!(2);
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("block_sparse_moe");
+        let (older, names) = (w.pp("router.layer"), ["input_linear.weight", "output_linear.weight"]);
+        let (router, stacked) =
+            if older.exists() { (older, names) } else { (w.pp("router"), ["experts.gate_up_proj", "experts.down_proj"]) };
+        let routed = by_softmax(&scores(&router, x), own.num_experts_per_tok, true);
+        Some(gated(&w, &GatedExperts { each: ["gate", "up", "down"], stacked }, &routed, cfg.hidden_act, x))
+    };
+    let variant = granite::variant(request, &cfg, &defaults)?;
+    decoder(request, &cfg, &Variant { mixture: &mixture, ..variant })
+}

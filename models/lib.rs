@@ -42,6 +42,7 @@ mod granitemoe;
 mod helium;
 mod lfm2;
 mod llama;
+mod longt5;
 mod mistral;
 mod mixtral;
 mod mobilebert;
@@ -110,6 +111,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     helium::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
+    longt5::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mixtral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,

@@ -81,21 +81,34 @@ pub(crate) enum Tables {
 const MOST_DISTANCE: i64 = 1 << 16;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    build_with(request, &json!({}), Tables::First)
+    let cfg = Config::read(request, &json!({}))?;
+    build_with(request, &cfg, &|base, text| encoder(&cfg, base, text, Tables::First))
 }
 
-/// A model of this family, whose class has these values for fields that config.json leaves out.
-pub(crate) fn build_with(request: &Request, defaults: &Value, tables: Tables) -> Result<Vec<Body>> {
-    let cfg: Config = request.config_over(defaults)?;
-    if !(1..=MOST_DISTANCE).contains(&cfg.relative_attention_max_distance) {
-        let distance = cfg.relative_attention_max_distance;
-        return Err(Error::config(format!("config.json: relative_attention_max_distance: {distance} makes no sense")));
+impl Config {
+    /// config.json, with these values for fields that it leaves out.
+    pub(crate) fn read(request: &Request, defaults: &Value) -> Result<Self> {
+        let cfg: Self = request.config_over(defaults)?;
+        if !(1..=MOST_DISTANCE).contains(&cfg.relative_attention_max_distance) {
+            let distance = cfg.relative_attention_max_distance;
+            return Err(Error::config(format!("config.json: relative_attention_max_distance: {distance} makes no sense")));
+        }
+        Ok(cfg)
     }
+
+    /// What attention adds for the distances from queries to keys: the row of each in a table of [`relative::bias`].
+    pub(crate) fn bucket(&self, distance: i64) -> i64 {
+        relative::bucket(distance, self.relative_attention_num_buckets as i64, self.relative_attention_max_distance)
+    }
+}
+
+/// A model of this family, whose encoder makes hidden states in this way, of the weights and the text.
+pub(crate) fn build_with(request: &Request, _cfg: &Config, encoder: &dyn Fn(&Weights, &inputs::Text) -> Tensor) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
     base.skip("decoder");
     let text = inputs::Text::new(&graph);
-    let hidden = encoder(&cfg, &base, &text, tables);
+    let hidden = encoder(&base, &text);
     heads::usual(request, &graph, &w, &hidden, &text.attention_mask)?;
     Ok(vec![request.finish(graph, &w, &base)?])
 }
@@ -107,32 +120,38 @@ pub(crate) fn words(w: &Weights) -> Weights {
     names.map(|name| w.pp(name)).into_iter().find(|scope| scope.has("weight")).unwrap_or_else(|| w.pp("shared"))
 }
 
-fn encoder(cfg: &Config, w: &Weights, text: &inputs::Text, tables: Tables) -> Tensor {
-    let (buckets, reach) = (cfg.relative_attention_num_buckets as i64, cfg.relative_attention_max_distance);
+pub(crate) fn encoder(cfg: &Config, w: &Weights, text: &inputs::Text, tables: Tables) -> Tensor {
     let mask = |layer: &Weights| {
-        let distances = relative::bias(&table(cfg, layer), &text.length(), reach, |d| relative::bucket(d, buckets, reach));
+        let table = table(cfg, &layer.pp("SelfAttention.relative_attention_bias"));
+        let distances = relative::bias(&table, &text.length(), cfg.relative_attention_max_distance, |d| cfg.bucket(d));
         Mask::padding(&text.attention_mask).with_bias(&distances)
     };
+    let first = mask(&w.pp("encoder.block.0.layer.0"));
+    layers(cfg, w, text, |w, x| {
+        let attends = w.pp("SelfAttention");
+        match tables {
+            Tables::First => self_attention(cfg, &attends, x, &first),
+            Tables::Each => self_attention(cfg, &attends, x, &mask(w)),
+        }
+    })
+}
+
+/// An encoder's hidden states, with this way to attend.
+pub(crate) fn layers(cfg: &Config, w: &Weights, text: &inputs::Text, attention: impl Fn(&Weights, &Tensor) -> Tensor) -> Tensor {
+    let norm = |w: &Weights, x: &Tensor| rms_norm(w, cfg.layer_norm_epsilon, x);
     let x = embedding(&words(w), &text.input_ids);
     let w = w.pp("encoder");
-    let first = mask(&w.pp("block.0"));
-    let x = w.layers("block", cfg.num_layers).fold(x, |x, w| match tables {
-        Tables::First => layer(cfg, &w, &x, &first),
-        Tables::Each => layer(cfg, &w, &x, &mask(&w)),
+    let x = w.layers("block", cfg.num_layers).fold(x, |x, w| {
+        let (attends, feeds) = (w.pp("layer.0"), w.pp("layer.1"));
+        let x = &x + attention(&attends, &norm(&attends.pp("layer_norm"), &x));
+        feed_forward(cfg, &feeds, &x)
     });
-    rms_norm(&w.pp("final_layer_norm"), cfg.layer_norm_epsilon, &x)
+    norm(&w.pp("final_layer_norm"), &x)
 }
 
-/// The biases of a layer by bucket, `(buckets, heads)`.
-fn table(cfg: &Config, layer: &Weights) -> Tensor {
-    let scope = layer.pp("layer.0.SelfAttention.relative_attention_bias");
-    scope.get("weight", &[cfg.relative_attention_num_buckets, cfg.num_heads])
-}
-
-fn layer(cfg: &Config, w: &Weights, x: &Tensor, mask: &Mask) -> Tensor {
-    let normed = rms_norm(&w.pp("layer.0.layer_norm"), cfg.layer_norm_epsilon, x);
-    let x = x + self_attention(cfg, &w.pp("layer.0.SelfAttention"), &normed, mask);
-    feed_forward(cfg, &w.pp("layer.1"), &x)
+/// Biases by bucket, `(buckets, heads)`.
+pub(crate) fn table(cfg: &Config, w: &Weights) -> Tensor {
+    w.get("weight", &[cfg.relative_attention_num_buckets, cfg.num_heads])
 }
 
 fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, mask: &Mask) -> Tensor {

@@ -5,11 +5,13 @@ use serde_json::json;
 
 use crate::{
     architecture::{Architecture, Request},
-    t5::{self, Tables},
+    t5::{self, Config, Tables},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "umt5", base: "transformer", heads: t5::HEADS, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    t5::build_with(request, &json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"}), Tables::Each)
+    let defaults = json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"});
+    let cfg = Config::read(request, &defaults)?;
+    t5::build_with(request, &cfg, &|base, text| t5::encoder(&cfg, base, text, Tables::Each))
 }

@@ -37,8 +37,7 @@ impl Mask {
         let places = graph.range(length);
         let apart = (places.unsqueeze(&[1]) - places.unsqueeze(&[0])).abs();
         let near = apart.less_or_equal(&graph.ints(&[], &[i64::try_from(distance).unwrap_or(i64::MAX)]));
-        let bias = near.select(&graph.floats(&[], &[0.0]), &graph.floats(&[], &[lowest(graph.float())]));
-        self.with_bias(&bias.unsqueeze(&[0, 1]))
+        self.with_bias(&unless(&near).unsqueeze(&[0, 1]))
     }
 
     /// The same mask with a bias (relative positions, a window, …) on top of what it has.
@@ -47,6 +46,12 @@ impl Mask {
         let bias = self.bias.as_ref().map_or_else(|| bias.clone(), |b| b + bias);
         Self { padding: self.padding.clone(), bias: Some(bias) }
     }
+}
+
+/// What is added to scores, so that attention looks at nothing unless it is `visible`.
+pub fn unless(visible: &Tensor) -> Tensor {
+    let graph = visible.graph();
+    visible.select(&graph.floats(&[], &[0.0]), &graph.floats(&[], &[lowest(graph.float())]))
 }
 
 /// What is added to the scores of what attention must not look at.

@@ -16,6 +16,13 @@ pub fn bias(table: &Tensor, length: &Tensor, reach: i64, bucket: impl Fn(i64) ->
     by_distance.gather(&distance, 1).unsqueeze(&[0])
 }
 
+/// What attention adds for distances `key - query` of any shape: the same shape, and the heads behind.
+///
+/// `table`, `reach` and `bucket` are those of [`bias`].
+pub fn at(table: &Tensor, distances: &Tensor, reach: i64, bucket: impl Fn(i64) -> i64) -> Tensor {
+    rows(table, (-reach..=reach).map(bucket)).gather(&(distances.clip(-reach as f32, reach as f32) + reach as f32), 0)
+}
+
 /// What [`super::Decoding::with_distances`] adds for the distances back from 0 to `reach`, `(reach + 1, heads)`.
 ///
 /// `table` is `(buckets, heads)`, and `bucket` gives its row for a distance `query - key`.

@@ -7,7 +7,7 @@ from common import TEXTS, Case, checkpoint
 from heads import labels
 from safetensors.torch import save_file
 from tokenizers_on_disk import ROBERTA, byte_bpe, pieces, wordpiece
-from transformers import AlbertConfig, BertConfig, DistilBertConfig, MPNetConfig, MT5Config, RobertaConfig, T5Config, UMT5Config, XLMRobertaConfig
+from transformers import AlbertConfig, BertConfig, DistilBertConfig, LongT5Config, MPNetConfig, MT5Config, RobertaConfig, T5Config, UMT5Config, XLMRobertaConfig
 from vocabularies import write_json
 
 A = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, max_position_embeddings=128)
@@ -138,6 +138,13 @@ checkpoint("umt5", "sentence", "UMT5EncoderModel", UMT5Config(**T5), with_files(
 checkpoint("umt5", "sentence_b", "UMT5EncoderModel",
            UMT5Config(**{**T5, "d_kv": 7, "num_layers": 3}, relative_attention_num_buckets=10, relative_attention_max_distance=20, feed_forward_proj="relu"),
            with_files(pieces("T5Tokenizer", files="v4", extra_ids=3), modules(pooling("cls"))), cases(), dtype="bfloat16", generation=4)
+LONGER = Case([LONG * 3, TEXTS[0], LONG], "texts of several blocks", pooling="model")
+checkpoint("longt5", "sentence", "LongT5EncoderModel", LongT5Config(**T5, local_radius=9),
+           with_files(pieces("T5Tokenizer", extra_ids=5, model_max_length=512), modules(pooling("mean"))), cases(LONGER))
+checkpoint("longt5", "sentence_b", "LongT5EncoderModel",
+           LongT5Config(**{**T5, "d_kv": 6, "num_layers": 3}, local_radius=5, global_block_size=4, encoder_attention_type="transient-global", feed_forward_proj="gated-gelu",
+                        relative_attention_num_buckets=10, relative_attention_max_distance=20, tie_word_embeddings=False),
+           with_files(pieces("T5Tokenizer", files="v4", extra_ids=5, model_max_length=512), modules(pooling("mean"))), cases(LONGER), generation=4, dtype="float16")
 
 TEXTS_TO_RANK = ["The tower stands in Paris.", "The food was cold.", TEXTS[1], "It is 330 metres high.", "", LONG * 4]
 QUERY = {"query": "Where is the tower?", "texts": TEXTS_TO_RANK}

@@ -563,8 +563,7 @@ type Answers = Result<Vec<Result<Vec<Generated>>>>;
 fn looped(prompts: &[&[u32]], parameters: Value) -> (Answers, Vec<usize>) {
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
     let calls = std::cell::RefCell::default();
-    let settings =
-        Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None, own_processors: None };
+    let settings = Settings { vocab_size: VOCABULARY, ..Settings::new(&config) };
     let make = |_: &[usize]| Ok(Rows { fake: fake(), histories: Vec::new(), calls: &calls });
     let found = generate(make, prompts, &settings);
     (found, calls.into_inner())
@@ -613,14 +612,13 @@ fn steps_give_the_tokens_of_the_whole() {
     let parameters = json!({"max_new_tokens": 6, "do_sample": true, "num_return_sequences": 2, "seed": 5, "eos_token_id": 3});
     let prompts: [&[u32]; 2] = [&[1, 2], &[5]];
     let config = resolve(&Value::Null, &fields(&parameters)).unwrap();
-    let settings =
-        Settings { config: &config, vocab_size: VOCABULARY, max_position_embeddings: None, token_bytes: None, own_processors: None };
+    let settings = Settings { vocab_size: VOCABULARY, ..Settings::new(&config) };
     let calls = std::cell::RefCell::default();
     let mut steps = Steps::new(Rows { fake: fake(), histories: Vec::new(), calls: &calls }, &prompts, &settings).unwrap();
     let mut seen = vec![vec![Vec::new(); 2]; 2];
     loop {
         let tokens = steps.step().unwrap();
-        tokens.iter().for_each(|&(prompt, answer, token)| seen[prompt][answer].push(token));
+        tokens.iter().for_each(|token| seen[token.prompt][token.answer].push(token.id));
         if tokens.is_empty() {
             break;
         }
@@ -633,7 +631,7 @@ fn steps_give_the_tokens_of_the_whole() {
 
 #[test]
 fn parameters_that_are_not_there_are_named() {
-    for (name, value) in [("guidance_scale", json!(2.0)), ("prompt_lookup_num_tokens", json!(3)), ("output_scores", json!(true))] {
+    for (name, value) in [("guidance_scale", json!(2.0)), ("prompt_lookup_num_tokens", json!(3))] {
         let error = looped(&[&[1]], json!({name: value})).0.unwrap_err();
         assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains(name), "{error}");
     }

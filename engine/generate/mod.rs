@@ -1,6 +1,7 @@
 //! Generation: the loop over a language model ([`generate`]), how its tokens become text piece by piece ([`TextStream`]), and how tokens
 //! are chosen: logits processors, sampling, beams and stopping, all of which know no model, no session and no tokenizer.
 
+mod answer;
 pub mod beams;
 mod cache;
 mod constraint;
@@ -10,14 +11,18 @@ mod generating;
 mod grammar;
 pub mod processors;
 mod rank;
+mod record;
 pub mod sampling;
 mod scores;
+mod search;
 mod states;
+mod steps;
 pub mod stopping;
 mod stream;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
-pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, Steps, generate};
+pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, generate};
 pub use scores::log_softmax;
+pub use steps::{NewToken, Steps};
 pub use stream::TextStream;

@@ -1,6 +1,7 @@
 //! When a row has ended: by length, time, end tokens, stop strings, or a caller's own test.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::GenerationConfig;
@@ -23,6 +24,31 @@ pub enum StopReason {
 
 /// A caller's test: from the place of the row in the call and its history.
 pub type StopTest = Box<dyn FnMut(usize, &[u32]) -> bool + Send>;
+
+/// A caller's own test for the end of an answer, from the tokens so far, those of the prompt included. It is asked after each new token,
+/// and of beams with each continuation that is considered.
+#[derive(Clone)]
+pub struct StopWhen(Arc<SharedTest>);
+
+type SharedTest = dyn Fn(&[u32]) -> bool + Send + Sync;
+
+impl StopWhen {
+    /// Ends an answer where this says so.
+    pub fn new(test: impl Fn(&[u32]) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(test))
+    }
+
+    /// Whether an answer ends with these tokens.
+    pub fn test(&self, tokens: &[u32]) -> bool {
+        (self.0)(tokens)
+    }
+}
+
+impl std::fmt::Debug for StopWhen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StopWhen")
+    }
+}
 
 /// The bytes that a token adds to a text. Tokens of byte-level and byte-fallback tokenizers may hold part of a character.
 pub type TokenBytes = Box<dyn Fn(u32) -> Cow<'static, [u8]> + Send + Sync>;

@@ -76,3 +76,15 @@ impl Parameters {
         Err(Error::request(&format!("{}.{name}", self.place), format!("this task has no such parameter; it has {known}")))
     }
 }
+
+/// The names of two lists as one.
+pub(super) const fn joined<const N: usize>(own: &[&'static str], others: &[&'static str]) -> [&'static str; N] {
+    assert!(own.len() + others.len() == N, "the length is that of both lists");
+    let mut all = [""; N];
+    let mut place = 0;
+    while place < N {
+        all[place] = if place < own.len() { own[place] } else { others[place - own.len()] };
+        place += 1;
+    }
+    all
+}

@@ -1,5 +1,7 @@
 //! `text-generation`: how a text or a chat goes on.
 
+mod pieces;
+
 use std::{
     num::NonZeroUsize,
     sync::{Arc, OnceLock},
@@ -9,16 +11,19 @@ use formers_models::Head;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+pub use pieces::{Piece, Pieces, TextPieces};
+
 use super::{
     Parameters, Pipeline, Task,
     arguments::{all, kind},
     boxed,
+    parameters::joined,
     tokenize::{TOKENIZER_PARAMETERS, encode_options},
 };
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Constraint, Decoder, Generated, Settings, Steps, TextStream, Vocabulary},
+    generate::{self, Constraint, Decoder, Generated, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
     model::{Model, Pretrained},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -60,6 +65,8 @@ pub struct Answer {
     pub text: String,
     /// All tokens, those of the prompt included.
     pub token_ids: Vec<u32>,
+    /// The new tokens, why they end, and the numbers behind them as far as they were asked for.
+    pub generated: Generated,
 }
 
 /// How to go on.
@@ -68,6 +75,8 @@ pub struct Options {
     /// Parameters of Transformers' `generate`, by their names; 256 new tokens by sampling with temperature 0.7 where neither this
     /// nor the checkpoint says otherwise.
     pub generation: Map<String, Value>,
+    /// Ends an answer where it says so.
+    pub stop: Option<StopWhen>,
     /// So many prompts run at once, `None` for as many as are good. Where they would change each other's answers it is always one.
     pub batch_size: Option<NonZeroUsize>,
     /// Comes before every text.
@@ -92,6 +101,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             generation: Map::new(),
+            stop: None,
             batch_size: None,
             prefix: String::new(),
             encode: EncodeOptions::default(),
@@ -142,7 +152,7 @@ impl TextGeneration {
         let answer = |encoded: Result<Encoded>| {
             let encoded = encoded?;
             let found = generated.next().unwrap_or_else(lost)?;
-            found.into_iter().map(|found| self.answer(&encoded, &found, options)).collect()
+            found.into_iter().map(|found| self.answer(&encoded, found, options)).collect()
         };
         Ok(encoded.into_iter().map(answer).collect())
     }
@@ -150,6 +160,11 @@ impl TextGeneration {
     /// The new text of one answer to a prompt, piece by piece as it comes; dropping it ends the work. The pieces joined are the text
     /// of the whole answer. Not with `num_beams`: beams are known only at the end.
     pub fn stream(&self, prompt: Prompt<'_>, options: &Options) -> Result<TextPieces<'_>> {
+        Ok(TextPieces::new(self.pieces(prompt, options)?))
+    }
+
+    /// As [`TextGeneration::stream`], with the tokens: a piece for each step, also where there is no text to show yet.
+    pub fn pieces(&self, prompt: Prompt<'_>, options: &Options) -> Result<Pieces<'_>> {
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
         let config = GenerationConfig { num_return_sequences: 1, ..config };
         let encoded = self.encode(prompt, options, &config)?;
@@ -159,7 +174,7 @@ impl TextGeneration {
             TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
         // The text of an empty prompt begins with the token that was made up for it.
         let before = encoded.ids.get(encoded.shown..).unwrap_or_default().iter().map(|&id| text.push(id)).collect::<Result<String>>()?;
-        Ok(TextPieces { steps, text: Some(text), before, tokens: 0 })
+        Ok(Pieces::new(steps, text, before))
     }
 
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
@@ -177,6 +192,7 @@ impl TextGeneration {
             max_position_embeddings: self.size("max_position_embeddings"),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
             own_processors: options.constraint.as_ref().map(hold).transpose()?,
+            stop: options.stop.clone(),
         })
     }
 
@@ -213,11 +229,11 @@ impl TextGeneration {
         Ok(arguments)
     }
 
-    fn answer(&self, encoded: &Encoded, found: &Generated, options: &Options) -> Result<Answer> {
-        let token_ids = [&encoded.ids, &*found.tokens].concat();
+    fn answer(&self, encoded: &Encoded, generated: Generated, options: &Options) -> Result<Answer> {
+        let token_ids = [&encoded.ids, &*generated.tokens].concat();
         let new = token_ids.get(encoded.shown..).unwrap_or_default();
         let text = self.tokenizer.decode(new, options.skip_special_tokens, options.clean_up_tokenization_spaces)?;
-        Ok(Answer { text, token_ids })
+        Ok(Answer { text, token_ids, generated })
     }
 
     fn size(&self, field: &str) -> Option<usize> {
@@ -264,60 +280,6 @@ impl TextGeneration {
     }
 }
 
-/// An answer as it comes: an iterator of pieces of text, which never split a character.
-pub struct TextPieces<'a> {
-    steps: Steps<Decoder<'a>>,
-    /// `None` when it has ended.
-    text: Option<TextStream<'a>>,
-    /// Text that is ready before the first step.
-    before: String,
-    tokens: usize,
-}
-
-impl TextPieces<'_> {
-    /// How many new tokens there are so far.
-    pub fn token_count(&self) -> usize {
-        self.tokens
-    }
-
-    /// The text of the next step, possibly none; `None` at the end.
-    fn step(&mut self) -> Result<Option<String>> {
-        let Some(text) = &mut self.text else { return Ok(None) };
-        match self.steps.step()?.as_slice() {
-            [] => self.text.take().map(TextStream::finish).transpose(),
-            tokens => {
-                self.tokens += tokens.len();
-                tokens.iter().map(|(_, _, token)| text.push(*token)).collect::<Result<String>>().map(Some)
-            }
-        }
-    }
-}
-
-impl Iterator for TextPieces<'_> {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut piece = std::mem::take(&mut self.before);
-        while piece.is_empty() {
-            match self.step() {
-                Ok(Some(more)) => piece = more,
-                Ok(None) => return None,
-                Err(error) => {
-                    self.text = None;
-                    return Some(Err(error));
-                }
-            }
-        }
-        Some(Ok(piece))
-    }
-}
-
-impl std::fmt::Debug for TextPieces<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextPieces").field("steps", &self.steps).finish_non_exhaustive()
-    }
-}
-
 /// A prompt's tokens.
 struct Encoded {
     ids: Vec<u32>,
@@ -335,6 +297,31 @@ fn defaults() -> Map<String, Value> {
     json!({"max_new_tokens": 256, "do_sample": true, "temperature": 0.7}).as_object().cloned().unwrap_or_default()
 }
 
+/// The parameters of the task that are not those of `generate`.
+const OWN_PARAMETERS: &[&str] = &[
+    "return_full_text",
+    "return_tensors",
+    "return_text",
+    "clean_up_tokenization_spaces",
+    "skip_special_tokens",
+    "prefix",
+    "batch_size",
+    "stop_sequence",
+    "tokenizer_encode_kwargs",
+    "handle_long_generation",
+    "continue_final_message",
+    "tools",
+    "documents",
+    "json_schema",
+    "regex",
+    "grammar",
+    "truncation",
+    "padding",
+    "add_special_tokens",
+];
+
+const PARAMETERS: [&str; OWN_PARAMETERS.len() + GenerationConfig::PARAMETERS.len()] = joined(OWN_PARAMETERS, GenerationConfig::PARAMETERS);
+
 impl Pipeline for TextGeneration {
     const TASK: Task = Task {
         id: "text-generation",
@@ -344,64 +331,7 @@ impl Pipeline for TextGeneration {
         heads: &[Head::CausalLm],
         inputs: "a string, a chat (a list of objects {role, content}), or a list of either",
         fields: &[],
-        parameters: &[
-            "return_full_text",
-            "return_tensors",
-            "return_text",
-            "clean_up_tokenization_spaces",
-            "skip_special_tokens",
-            "prefix",
-            "batch_size",
-            "stop_sequence",
-            "tokenizer_encode_kwargs",
-            "handle_long_generation",
-            "continue_final_message",
-            "tools",
-            "documents",
-            "json_schema",
-            "regex",
-            "grammar",
-            "truncation",
-            "padding",
-            "max_length",
-            "add_special_tokens",
-            "bad_words_ids",
-            "begin_suppress_tokens",
-            "bos_token_id",
-            "do_sample",
-            "early_stopping",
-            "encoder_no_repeat_ngram_size",
-            "encoder_repetition_penalty",
-            "eos_token_id",
-            "epsilon_cutoff",
-            "eta_cutoff",
-            "exponential_decay_length_penalty",
-            "forced_bos_token_id",
-            "forced_eos_token_id",
-            "length_penalty",
-            "max_new_tokens",
-            "max_time",
-            "min_length",
-            "min_new_tokens",
-            "min_p",
-            "no_repeat_ngram_size",
-            "num_beams",
-            "num_return_sequences",
-            "pad_token_id",
-            "remove_invalid_values",
-            "renormalize_logits",
-            "repetition_penalty",
-            "seed",
-            "sequence_bias",
-            "stop_strings",
-            "suppress_tokens",
-            "temperature",
-            "top_h",
-            "top_k",
-            "top_p",
-            "typical_p",
-            "watermarking_config",
-        ],
+        parameters: &PARAMETERS,
         load: boxed::<Self>,
     };
 
@@ -466,6 +396,7 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         chat: ChatOptions { tools: parameters.take("tools")?, documents: parameters.take("documents")?, ..ChatOptions::default() },
         constraint: constraint(parameters)?,
         generation: parameters.take_rest(GenerationConfig::knows),
+        stop: None,
     };
     match parameters.take::<Value>("stop_sequence")? {
         Some(Value::String(one)) => options.generation.insert("stop_strings".into(), json!([one])),
@@ -527,6 +458,15 @@ fn form(parameters: &mut Parameters) -> Result<Form> {
 
 impl Form {
     fn of(self, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Value {
+        let numbers = numbers(&answer.generated, options);
+        let mut record = self.record(answer, prompt, options);
+        if let (Some(fields), Self::FullText | Self::NewText) = (record.as_object_mut(), self) {
+            fields.extend(numbers);
+        }
+        record
+    }
+
+    fn record(self, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Value {
         match (self, prompt) {
             (Self::Tensors, _) => json!({"generated_token_ids": answer.token_ids}),
             (Self::NewText, _) => json!({"generated_text": answer.text}),
@@ -548,6 +488,33 @@ impl Form {
             }
         }
     }
+}
+
+/// What an answer tells of the numbers behind it, by the names and in the shapes of the reference, which does so with
+/// `return_dict_in_generate`; and with `logprobs` the new tokens and the logarithms of their probabilities.
+fn numbers(generated: &Generated, options: &Options) -> Map<String, Value> {
+    let asked = |name: &str| options.generation.get(name) == Some(&Value::Bool(true));
+    let mut fields = Map::new();
+    if asked("return_dict_in_generate") {
+        if let Some(score) = generated.score.filter(|_| asked("output_scores")) {
+            fields.insert("sequences_scores".into(), json!(score));
+        }
+        for (name, numbers) in [("scores", &generated.scores), ("logits", &generated.logits)] {
+            if !numbers.is_empty() {
+                fields.insert(name.into(), json!(numbers));
+            }
+        }
+        if generated.score.is_some() {
+            let indices = generated.beam_indices.iter().map(|beam| json!(beam));
+            let filled = indices.chain(std::iter::repeat(json!(-1))).take(generated.tokens.len());
+            fields.insert("beam_indices".into(), filled.collect());
+        }
+    }
+    if asked("logprobs") {
+        fields.insert("token_ids".into(), json!(generated.tokens));
+        fields.insert("logprobs".into(), json!(generated.log_probs));
+    }
+    fields
 }
 
 /// The prompts of a call, and whether it is a single one.

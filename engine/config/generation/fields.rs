@@ -62,6 +62,8 @@ impl GenerationConfig {
             assistant_confidence_threshold: fields.get("assistant_confidence_threshold")?.unwrap_or(0.4),
             output_scores: fields.get("output_scores")?.unwrap_or(false),
             output_logits: fields.get("output_logits")?.unwrap_or(false),
+            return_dict_in_generate: fields.get("return_dict_in_generate")?.unwrap_or(false),
+            logprobs: fields.get("logprobs")?.unwrap_or(false),
             seed: fields.get("seed")?,
         })
     }

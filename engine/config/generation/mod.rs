@@ -86,6 +86,10 @@ pub struct GenerationConfig {
     pub assistant_confidence_threshold: f64,
     pub output_scores: bool,
     pub output_logits: bool,
+    /// Whether the answers of a pipeline tell scores and logits.
+    pub return_dict_in_generate: bool,
+    /// Keeps the logarithm of each new token's probability; not a field of the reference.
+    pub logprobs: bool,
     /// Makes sampling repeatable; not a field of the reference, which seeds its framework.
     pub seed: Option<u64>,
 }
@@ -103,6 +107,9 @@ pub struct Lengths {
 const SAMPLING: &[&str] = &["temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"];
 
 impl GenerationConfig {
+    /// The parameters that a call may have.
+    pub const PARAMETERS: &'static [&'static str] = KNOWN;
+
     /// Whether a call may have an argument of this name.
     pub fn knows(name: &str) -> bool {
         KNOWN.contains(&name) || is_off(name, &Value::Null).is_some()

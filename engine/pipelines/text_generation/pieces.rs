@@ -1,0 +1,100 @@
+//! An answer as it comes.
+
+use crate::{
+    Result,
+    generate::{Decoder, NewToken, Steps, TextStream},
+};
+
+/// What a step of an answer brings.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Piece {
+    /// Text that is certain now, never a part of a character; empty where the next tokens decide.
+    pub text: String,
+    /// The new tokens: none in the last piece, which has what text there was left, and several where a draft was right.
+    pub tokens: Vec<NewToken>,
+}
+
+/// An answer as it comes: an iterator of steps.
+pub struct Pieces<'a> {
+    steps: Steps<Decoder<'a>>,
+    /// `None` when it has ended.
+    text: Option<TextStream<'a>>,
+    /// Text that is ready before the first step.
+    before: String,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(steps: Steps<Decoder<'a>>, text: TextStream<'a>, before: String) -> Self {
+        Self { steps, text: Some(text), before }
+    }
+
+    fn step(&mut self) -> Result<Option<Piece>> {
+        let Some(stream) = &mut self.text else { return Ok(None) };
+        let tokens = self.steps.step()?;
+        let mut text = std::mem::take(&mut self.before);
+        if tokens.is_empty() {
+            if let Some(stream) = self.text.take() {
+                text.push_str(&stream.finish()?);
+            }
+            return Ok(Some(Piece { text, tokens }).filter(|piece| !piece.text.is_empty()));
+        }
+        for token in &tokens {
+            text.push_str(&stream.push(token.id)?);
+        }
+        Ok(Some(Piece { text, tokens }))
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Result<Piece>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.step();
+        if step.is_err() {
+            self.text = None;
+        }
+        step.transpose()
+    }
+}
+
+impl std::fmt::Debug for Pieces<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pieces").field("steps", &self.steps).finish_non_exhaustive()
+    }
+}
+
+/// An answer as it comes: an iterator of pieces of text, which never split a character.
+#[derive(Debug)]
+pub struct TextPieces<'a> {
+    pieces: Pieces<'a>,
+    tokens: usize,
+}
+
+impl<'a> TextPieces<'a> {
+    pub(super) fn new(pieces: Pieces<'a>) -> Self {
+        Self { pieces, tokens: 0 }
+    }
+
+    /// How many new tokens there are so far.
+    pub fn token_count(&self) -> usize {
+        self.tokens
+    }
+}
+
+impl Iterator for TextPieces<'_> {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.pieces.next()? {
+                Ok(piece) => {
+                    self.tokens += piece.tokens.len();
+                    if !piece.text.is_empty() {
+                        return Some(Ok(piece.text));
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}

@@ -12,7 +12,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "bloom", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "bloom",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -46,12 +51,12 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let base = w.base("transformer");
     let norm = |name: &str, x: &Tensor| layer_norm(&base.pp(name), cfg.layer_norm_epsilon, x);
     let slopes = alibi_slopes(&graph, cfg.n_head, 8.0);
-    let decoding = Decoding::new(&graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
+    let decoding = heads::decoding(request, &graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
 
     let x = norm("word_embeddings_layernorm", &embedding(&base.pp("word_embeddings"), &decoding.input_ids));
     let x = base.layers("h", cfg.n_layer).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
-    let hidden = norm("ln_f", &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("word_embeddings"), &hidden));
+    let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("word_embeddings"), hidden);
+    heads::answer(request, &decoding, &w, &x, |x| norm("ln_f", x), words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -19,7 +19,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "falcon",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -86,7 +91,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let rope: RopeConfig = request.config()?;
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
     let (decoding, rotary) = if cfg.alibi {
         (decoding.with_bias(|keys| alibi(&cfg, keys)), None)
     } else {
@@ -98,8 +103,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let x = embedding(&base.pp("word_embeddings"), &decoding.input_ids);
     let layers = base.layers("h", cfg.num_hidden_layers).enumerate();
     let x = layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, rotary.as_ref(), &decoding, i));
-    let hidden = layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("word_embeddings"), &hidden));
+    let norm = |x: &Tensor| layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, x);
+    let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("word_embeddings"), hidden);
+    heads::answer(request, &decoding, &w, &x, norm, words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

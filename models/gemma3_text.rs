@@ -7,7 +7,7 @@ use formers_converters::{
     layers::{Activation, RopeConfig},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -16,7 +16,8 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma3_text", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "gemma3_text", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 struct Own {
@@ -49,6 +50,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "v" => x.clone(),
         _ => norm.of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
     };
+    let theta = request.config.get("rope_local_base_freq").cloned().unwrap_or(json!(10_000.0));
     let everywhere = cfg.frequencies(&cfg.rope.of_layer_type("full_attention"))?;
     let variant = Variant {
         order: Order::AROUND,
@@ -56,18 +58,17 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         scale: Some(own.query_pre_attn_scalar.powf(-0.5)),
         logit_softcap: own.final_logit_softcapping,
         window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
-        frequencies: vec![everywhere, cfg.frequencies(&nearby(request)?)?],
+        frequencies: vec![everywhere, cfg.frequencies(&nearby(request, &theta)?)?],
         turns: &|layer| Some(usize::from(slides(layer))),
         ..gemma::variant(&cfg)?
     };
     decoder(request, &cfg, &variant)
 }
 
-/// The rotary positions of layers with a window: their own parameters, or those of the older `rope_local_base_freq`.
-fn nearby(request: &Request) -> Result<RopeConfig> {
+/// The rotary positions of layers with a window: their own parameters, or else plain ones.
+pub(crate) fn nearby(request: &Request, rope_theta: &Value) -> Result<RopeConfig> {
     const KIND: &str = "sliding_attention";
     let parameters = request.config.get("rope_parameters").and_then(|kinds| kinds.get(KIND)).filter(|own| !own.is_null());
-    let theta = request.config.get("rope_local_base_freq").cloned().unwrap_or(json!(10_000.0));
-    let rope = RopeConfig::deserialize(json!({"rope_theta": theta, "rope_parameters": parameters}));
-    rope.map_err(|error| Error::config(format!("config.json: rope_parameters.{KIND} or rope_local_base_freq: {error}")))
+    let rope = RopeConfig::deserialize(json!({"rope_theta": rope_theta, "rope_parameters": parameters}));
+    rope.map_err(|error| Error::config(format!("config.json: rope_parameters.{KIND} or rope_theta of layers with a window: {error}")))
 }

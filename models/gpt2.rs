@@ -12,8 +12,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gpt2", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt2",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -86,12 +90,8 @@ pub(crate) fn decoder(request: &Request, variant: &Variant) -> Result<Vec<Body>>
 
     let x = embedding(&base.pp("wte"), &decoding.input_ids) + embedding(&base.pp("wpe"), &decoding.positions);
     let x = base.layers("h", variant.layers).enumerate().fold(x, |x, (i, w)| layer(variant, &w, &x, &decoding, i));
-    let hidden = layer_norm(&base.pp("ln_f"), variant.epsilon, &decoding.at_the_end(&x));
-    let logits = match request.head {
-        Head::SequenceClassification => heads::score(&w, &hidden),
-        _ => heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), &hidden),
-    };
-    graph.output("logits", &logits);
+    let norm = |x: &Tensor| layer_norm(&base.pp("ln_f"), variant.epsilon, x);
+    heads::answer(request, &decoding, &w, &x, norm, |h| heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), h));
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -12,8 +12,12 @@ use crate::{
     gpt2::{USUAL_NAMES, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gpt_bigcode", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_bigcode",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -14,7 +14,12 @@ use crate::{
     gpt2::{Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neo", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_neo",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -16,7 +16,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neox", base: "gpt_neox", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_neox",
+    base: "gpt_neox",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -65,15 +70,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let rope = request.config_mapped::<RopeConfig>(OLDER_NAMES)?.or_partial(TURNING);
     let (graph, w) = request.graph("model");
     let base = w.base("gpt_neox");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
     let frequencies = rope.frequencies(cfg.head_size(), 10_000.0, cfg.max_position_embeddings)?;
     let rotary = Rotary::for_positions(&frequencies, &decoding.positions, Pairs::Halves);
 
     let x = embedding(&base.pp("embed_in"), &decoding.input_ids);
     let layers = base.layers("layers", cfg.num_hidden_layers).enumerate();
     let x = layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, &rotary, &decoding, i));
-    let hidden = layer_norm(&base.pp("final_layer_norm"), cfg.layer_norm_eps, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "embed_out", cfg.tie_word_embeddings, &base.pp("embed_in"), &hidden));
+    let norm = |x: &Tensor| layer_norm(&base.pp("final_layer_norm"), cfg.layer_norm_eps, x);
+    let words = |hidden: &Tensor| heads::decoder(&w, "embed_out", cfg.tie_word_embeddings, &base.pp("embed_in"), hidden);
+    heads::answer(request, &decoding, &w, &x, norm, words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -5,8 +5,7 @@ use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, RopeConfig, Rotary, cached_attention, embedding, layer_norm, linear, linear_no_bias,
-        rotary::Pairs,
+        Activation, CachedAttention, RopeConfig, Rotary, cached_attention, embedding, layer_norm, linear, linear_no_bias, rotary::Pairs,
     },
 };
 use serde::Deserialize;
@@ -17,7 +16,8 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gptj", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "gptj", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -60,7 +60,7 @@ pub(crate) fn decoder(request: &Request, project: fn(&Weights, &Tensor) -> Proje
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
     let frequencies = RopeConfig::default().frequencies(cfg.rotary_dim, 10_000.0, cfg.n_positions)?;
     let rotary = Rotary::for_positions(&frequencies, &decoding.positions, Pairs::Neighbours);
 
@@ -73,8 +73,9 @@ pub(crate) fn decoder(request: &Request, project: fn(&Weights, &Tensor) -> Proje
         let attended = linear_no_bias(&w.pp("attn.out_proj"), &cached_attention(&decoding, i, &how, &query, &key, &value));
         x + attended + feed_forward(&cfg, &w.pp("mlp"), &normed)
     });
-    let hidden = layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), &hidden));
+    let norm = |x: &Tensor| layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, x);
+    let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), hidden);
+    heads::answer(request, &decoding, &w, &x, norm, words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -3,7 +3,7 @@
 use formers_converters::{
     Result, Weights,
     graph::{Graph, Tensor},
-    layers::{Activation, Decoding, layer_norm, linear, linear_no_bias},
+    layers::{Activation, Decoding, layer_norm, linear, linear_if},
 };
 use serde_json::Value;
 
@@ -82,17 +82,40 @@ pub(crate) fn decoder(w: &Weights, name: &str, tied: bool, words: &Weights, hidd
     if bias.has("bias") { product + bias.get("bias", &[table.fixed(0)]) } else { product }
 }
 
-/// The inputs of a decoder, for the head that is asked for: whole texts are classified, and others go on.
+/// The inputs of a decoder, for the head that is asked for: whole texts get labels, and others go on.
 pub(crate) fn decoding(request: &Request, graph: &Graph) -> Decoding {
     match request.head {
-        Head::SequenceClassification => Decoding::whole(graph, request.config.get("pad_token_id").and_then(Value::as_i64)),
+        Head::SequenceClassification | Head::TokenClassification | Head::QuestionAnswering => {
+            Decoding::whole(graph, request.config.get("pad_token_id").and_then(Value::as_i64))
+        }
         _ => Decoding::new(graph),
     }
 }
 
-/// Scores of labels, `(batch, labels)`, from a decoder's hidden state at the end of each text.
-pub(crate) fn score(w: &Weights, hidden: &Tensor) -> Tensor {
-    linear_no_bias(&w.pp("score"), hidden).select_index(1, 0)
+/// What a decoder answers from the hidden states before its last norm, `(batch, sequence, width)`: scores of the next word, labels of the
+/// text (those of its last token) or of each token, or the ends of an answer.
+pub(crate) fn answer(
+    request: &Request,
+    decoding: &Decoding,
+    w: &Weights,
+    x: &Tensor,
+    norm: impl Fn(&Tensor) -> Tensor,
+    words: impl FnOnce(&Tensor) -> Tensor,
+) {
+    let graph = x.graph();
+    match request.head {
+        Head::SequenceClassification => graph.output("logits", &labels(w, &norm(&decoding.at_the_end(x))).select_index(1, 0)),
+        Head::TokenClassification => graph.output("logits", &labels(w, &norm(x))),
+        Head::QuestionAnswering => spans(graph, &w.pp("qa_outputs"), &norm(x)),
+        _ => graph.output("logits", &words(&norm(&decoding.at_the_end(x)))),
+    }
+}
+
+/// Scores of labels: the linear layer is `score`, or `classifier` as older classes call it, with a bias where the checkpoint has one.
+fn labels(w: &Weights, hidden: &Tensor) -> Tensor {
+    let older = w.pp("classifier");
+    let head = if older.exists() { older } else { w.pp("score") };
+    linear_if(&head, hidden, head.has("bias"))
 }
 
 /// The matrix of [`decoder`], `(vocabulary, width)`.

@@ -17,8 +17,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "llama", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "llama",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 /// What Llama and its relatives say in `config.json`.
 #[derive(Deserialize)]
@@ -133,8 +137,10 @@ pub(crate) struct Variant<'a> {
     pub(crate) frequencies: Vec<Frequencies>,
     /// which of them a layer has, if any,
     pub(crate) turns: &'a dyn Fn(usize) -> Option<usize>,
-    /// and which components turn together.
+    /// which components turn together,
     pub(crate) pairs: Pairs,
+    /// and what becomes of queries (`"q"`) and keys (`"k"`) then, at these positions, `(batch, sequence)`.
+    pub(crate) turned: &'a dyn Fn(&Weights, &str, &Tensor, &Tensor) -> Tensor,
     /// Embeddings are multiplied with it,
     pub(crate) embedding_scale: f32,
     /// so is what each part of a layer adds,
@@ -165,6 +171,7 @@ impl Variant<'_> {
             frequencies: vec![cfg.frequencies(&cfg.rope)?],
             turns: &|_| Some(0),
             pairs: Pairs::Halves,
+            turned: &|_, _, x, _| x.clone(),
             embedding_scale: 1.0,
             residual_scale: 1.0,
             logit_scale: 1.0,
@@ -187,12 +194,8 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
 
     let x = scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale);
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
-    let hidden = variant.norm.of(&base.pp(variant.last_norm), &decoding.at_the_end(&x));
-    let logits = match request.head {
-        Head::SequenceClassification => heads::score(&w, &hidden),
-        _ => vocabulary(cfg, variant, &w, &base, &hidden),
-    };
-    graph.output("logits", &logits);
+    let norm = |x: &Tensor| variant.norm.of(&base.pp(variant.last_norm), x);
+    heads::answer(request, &decoding, &w, &x, norm, |hidden| vocabulary(cfg, variant, &w, &base, hidden));
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 
@@ -245,8 +248,11 @@ impl<'a> Layers<'a> {
         let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
         let [query, key, value] = self.projections(w, x);
         let rotary = (variant.turns)(index).and_then(|i| self.rotaries.get(i));
-        let turned = |x: Tensor, heads: usize| rotary.map_or_else(|| x.clone(), |rotary| rotary.of(&x, heads));
-        let (query, key) = (turned(query, heads), turned(key, groups));
+        let turned = |part: &str, x: Tensor, heads: usize| {
+            let x = rotary.map_or_else(|| x.clone(), |rotary| rotary.of(&x, heads));
+            (variant.turned)(w, part, &x, &decoding.positions)
+        };
+        let (query, key) = (turned("q", query, heads), turned("k", key, groups));
         let usual = CachedAttention::new(heads, groups, size);
         let window = (variant.window)(index);
         let how = CachedAttention { scale: variant.scale.unwrap_or(usual.scale), window, softcap: variant.softcap, ..usual };

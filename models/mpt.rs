@@ -16,7 +16,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mpt", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "mpt",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -100,12 +105,12 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("transformer");
     let slopes = alibi_slopes(&graph, cfg.n_heads, BIAS_MAX);
-    let decoding = Decoding::new(&graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
+    let decoding = heads::decoding(request, &graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
 
     let x = embedding(&base.pp("wte"), &decoding.input_ids);
     let x = base.layers("blocks", cfg.n_layers).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
-    let hidden = norm(&cfg, &base.pp("norm_f"), &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), &hidden));
+    let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), hidden);
+    heads::answer(request, &decoding, &w, &x, |x| norm(&cfg, &base.pp("norm_f"), x), words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

@@ -13,7 +13,8 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "olmo", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "olmo", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 struct Own {

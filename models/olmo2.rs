@@ -12,14 +12,25 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "olmo2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "olmo2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5}))?;
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
+    let projected = normed(&cfg);
+    decoder(request, &cfg, &Variant { projected: &projected, ..variant(&cfg)? })
+}
+
+/// What OLMo 2 and its successor have in common, beside the norms on queries and keys.
+pub(crate) fn variant(cfg: &Config) -> Result<Variant<'static>> {
+    Ok(Variant { order: Order::AFTER, mlp: Mlp::Gated { bias: false }, ..Variant::new(cfg)? })
+}
+
+/// Norms on queries and keys.
+pub(crate) fn normed(cfg: &Config) -> impl Fn(&Weights, &str, &Tensor) -> Tensor {
+    let norm = Norm::Rms(cfg.rms_norm_eps);
+    move |w, part, x| match part {
         "v" => x.clone(),
-        _ => Norm::Rms(cfg.rms_norm_eps).of(&w.pp(format!("{part}_norm")), x),
-    };
-    let variant = Variant { order: Order::AFTER, mlp: Mlp::Gated { bias: false }, projected: &projected, ..Variant::new(&cfg)? };
-    decoder(request, &cfg, &variant)
+        _ => norm.of(&w.pp(format!("{part}_norm")), x),
+    }
 }

@@ -12,7 +12,8 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "opt", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "opt", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -62,17 +63,20 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
     let base = w.base("model");
     let decoder = base.pp("decoder");
-    let decoding = Decoding::new(&graph);
+    let decoding = heads::decoding(request, &graph);
 
     let words = embedding(&decoder.pp("embed_tokens"), &decoding.input_ids);
     let words = if cfg.projects() { linear_no_bias(&decoder.pp("project_in"), &words) } else { words };
     let x = words + embedding(&decoder.pp("embed_positions"), &(&decoding.positions + graph.ints(&[], &[FIRST_POSITION])));
     let layers = decoder.layers("layers", cfg.num_hidden_layers).enumerate();
-    let x = decoding.at_the_end(&layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i)));
+    let x = layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
     let last_norm = cfg.do_layer_norm_before && !cfg.remove_final_layer_norm;
-    let hidden = if last_norm { norm(&cfg, &decoder.pp("final_layer_norm"), &x) } else { x };
-    let hidden = if cfg.projects() { linear_no_bias(&decoder.pp("project_out"), &hidden) } else { hidden };
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &decoder.pp("embed_tokens"), &hidden));
+    let last = |x: &Tensor| {
+        let hidden = if last_norm { norm(&cfg, &decoder.pp("final_layer_norm"), x) } else { x.clone() };
+        if cfg.projects() { linear_no_bias(&decoder.pp("project_out"), &hidden) } else { hidden }
+    };
+    let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &decoder.pp("embed_tokens"), hidden);
+    heads::answer(request, &decoding, &w, &x, last, words);
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

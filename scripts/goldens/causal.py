@@ -159,17 +159,30 @@ def record_logits(folder):
     return bool(adjacent(logits, 2) > GAP)
 
 
-def classifier(model_type, head, tokenizer, config):
+LABELS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
+
+
+def classifier(model_type, head, tokenizer, config, **saving):
     """The last token that is not padding decides."""
     if not wanted(model_type, "sequence_classification"):
         return
     tokenizer = once(tokenizer)
-    labels = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
-    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config | labels))
+    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config | LABELS))
     checkpoint(model_type, "sequence_classification", head, filled, tokenizer, {"text-classification": [
         Case(TEXTS[0]), Case(TEXTS, top_k=None), Case(TEXTS, "side by side, padded", batch_size=4, top_k=None), Case(TEXTS * 2, batch_size=3),
         Case({"text": TEXTS[0], "text_pair": TEXTS[1]}), Case(TEXTS[1], function_to_apply="none", top_k=2),
-    ]}, under=MODELS)
+    ]}, under=MODELS, **saving)
+
+
+def tagger(model_type, head, tokenizer, config, **saving):
+    """Each token gets a label from what stands before it."""
+    if not wanted(model_type, "token_classification"):
+        return
+    tokenizer = once(tokenizer)
+    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config | LABELS))
+    checkpoint(model_type, "token_classification", head, filled, tokenizer, {"token-classification": [
+        Case(PROMPTS[2]), Case([PROMPTS[2], *TEXTS], aggregation_strategy="simple"),
+    ]}, under=MODELS, **saving)
 
 
 # ---- the tokenizers' own kinds
@@ -187,8 +200,14 @@ LLAMA = pieces("LlamaTokenizer", size=360, table="identity", add_bos_token=True,
 LLAMA3 = bare(merges=40, first=[], last=["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"], template=("<|begin_of_text|> $A", "<|begin_of_text|> $A <|begin_of_text|> $B"),
               bos_token="<|begin_of_text|>", eos_token="<|end_of_text|>", pad_token="<|eot_id|>")
 GEMMA = pieces("GemmaTokenizer", size=360, table="identity", add_bos_token=True)
+COHERE = byte_bpe("CohereTokenizer", specials=(["<PAD>", "<UNK>", "<CLS>", "<SEP>", "<MASK_TOKEN>", "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>"], []), merges=40)
 
 # ---- shapes
 
 SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=30, max_position_embeddings=128)
 GROUPED = dict(SMALL, num_key_value_heads=2)
+WIDE = dict(SMALL, num_attention_heads=2, num_key_value_heads=2)  # heads wide enough for rotating a part of them
+
+
+def rope(theta, kind="default", **more):
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **more}}

@@ -20,6 +20,8 @@ pub(crate) enum Norm {
         /// Whether there is a bias.
         bias: bool,
     },
+    /// By mean and variance, times `1 + weight`, plus `bias`.
+    LayerPlusOne(f32),
     /// By mean and variance, without weights.
     Standard(f32),
 }
@@ -32,6 +34,7 @@ impl Norm {
             Self::Rms(epsilon) => rms_norm(w, epsilon, x),
             Self::RmsPlusOne(epsilon) => x.rms_norm(&(1.0 + w.get("weight", &[width])), epsilon),
             Self::Layer { epsilon, bias } => layer_norm_if(w, epsilon, x, bias),
+            Self::LayerPlusOne(epsilon) => x.layer_norm(&(1.0 + w.get("weight", &[width])), Some(&w.get("bias", &[width])), epsilon),
             Self::Standard(epsilon) => standardized(x, epsilon),
         }
     }

@@ -11,12 +11,15 @@ pub mod sentence;
 mod sizes;
 
 mod albert;
+mod arcee;
 mod bert;
 mod bloom;
 mod camembert;
 mod codegen;
 mod cohere;
+mod cohere2;
 mod convbert;
+mod ctrl;
 mod deberta;
 mod deberta_v2;
 mod distilbert;
@@ -40,19 +43,25 @@ mod gptj;
 mod granite;
 mod granitemoe;
 mod helium;
+mod hunyuan_v1_dense;
 mod lfm2;
 mod llama;
 mod longt5;
+mod ministral;
+mod ministral3;
 mod mistral;
 mod mixtral;
 mod mobilebert;
 mod modernbert;
+mod modernbert_decoder;
 mod mpnet;
 mod mpt;
 mod mt5;
+mod nemotron;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
+mod olmo3;
 mod olmoe;
 mod opt;
 mod phi;
@@ -63,6 +72,7 @@ mod qwen3;
 mod qwen3_moe;
 mod roberta;
 mod roformer;
+mod seed_oss;
 mod smollm3;
 mod squeezebert;
 mod stablelm;
@@ -71,6 +81,7 @@ mod t5;
 mod umt5;
 mod vit;
 mod wav2vec2;
+mod xglm;
 mod xlm_roberta;
 mod xlm_roberta_xl;
 mod xlnet;
@@ -80,12 +91,15 @@ pub use architecture::{Architecture, Head, Request};
 /// Every architecture, by `model_type` in alphabetical order.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    arcee::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     codegen::ARCHITECTURE,
     cohere::ARCHITECTURE,
+    cohere2::ARCHITECTURE,
     convbert::ARCHITECTURE,
+    ctrl::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     distilbert::ARCHITECTURE,
@@ -109,19 +123,25 @@ pub const ARCHITECTURES: &[Architecture] = &[
     granite::ARCHITECTURE,
     granitemoe::ARCHITECTURE,
     helium::ARCHITECTURE,
+    hunyuan_v1_dense::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
     longt5::ARCHITECTURE,
+    ministral::ARCHITECTURE,
+    ministral3::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mixtral::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
+    modernbert_decoder::ARCHITECTURE,
     mpnet::ARCHITECTURE,
     mpt::ARCHITECTURE,
     mt5::ARCHITECTURE,
+    nemotron::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,
+    olmo3::ARCHITECTURE,
     olmoe::ARCHITECTURE,
     opt::ARCHITECTURE,
     phi::ARCHITECTURE,
@@ -132,6 +152,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     qwen3_moe::ARCHITECTURE,
     roberta::ARCHITECTURE,
     roformer::ARCHITECTURE,
+    seed_oss::ARCHITECTURE,
     smollm3::ARCHITECTURE,
     squeezebert::ARCHITECTURE,
     stablelm::ARCHITECTURE,
@@ -140,6 +161,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     umt5::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
+    xglm::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlm_roberta_xl::ARCHITECTURE,
     xlnet::ARCHITECTURE,
@@ -161,8 +183,10 @@ pub fn find(model_type: &str) -> Option<&'static Architecture> {
 /// Whether the longest row of a batch changes what the model says about the others, because rotary positions grow with it.
 pub fn couples_rows(config: &serde_json::Value) -> bool {
     let parameters = ["rope_scaling", "rope_parameters"].into_iter().filter_map(|key| config.get(key));
-    let mut kinds = parameters.filter_map(|p| p.get("rope_type").or_else(|| p.get("type"))?.as_str());
-    kinds.any(|kind| matches!(kind, "dynamic" | "longrope"))
+    // With `alpha`, `dynamic` is not: HunYuan's base is the same for all lengths.
+    let fixed = |p: &serde_json::Value| p.get("alpha").and_then(serde_json::Value::as_f64).is_some_and(|alpha| alpha != 0.0);
+    let mut kinds = parameters.filter_map(|p| Some((p.get("rope_type").or_else(|| p.get("type"))?.as_str()?, fixed(p))));
+    kinds.any(|(kind, fixed)| kind == "longrope" || kind == "dynamic" && !fixed)
 }
 
 /// Architectures that run all tokens once more when the text outgrows the original length of `longrope`.

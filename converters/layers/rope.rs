@@ -26,6 +26,7 @@ struct Parameters {
     rope_theta: Option<f64>,
     partial_rotary_factor: Option<f64>,
     factor: Option<f64>,
+    alpha: Option<f64>,
     original_max_position_embeddings: Option<f64>,
     attention_factor: Option<f64>,
     beta_fast: Option<f64>,
@@ -116,7 +117,11 @@ impl RopeConfig {
         match p.rope_type.as_deref().or(p.r#type.as_deref()).unwrap_or("default") {
             "default" => Ok(fixed(scaling.usual(), 1.0)),
             "linear" => scaling.linear(),
-            "dynamic" => scaling.dynamic(),
+            "dynamic" => match p.alpha.filter(|&alpha| alpha != 0.0) {
+                Some(alpha) => Ok(scaling.stretched(alpha)),
+                None => scaling.dynamic(),
+            },
+            "proportional" => Ok(Scaling { size: head_size, ..scaling }.proportional(part)),
             "yarn" => scaling.yarn(),
             "longrope" => scaling.longrope(),
             "llama3" => scaling.llama3(),
@@ -178,6 +183,19 @@ impl Scaling<'_> {
             exponents: self.exponents().collect(),
         };
         Ok(Frequencies { beyond, ..fixed(self.usual(), 1.0) })
+    }
+
+    /// HunYuan's `dynamic`: the base grows once and for all.
+    fn stretched(&self, alpha: f64) -> Frequencies {
+        let size = self.size as f64;
+        fixed(Scaling { base: self.base * alpha.powf(size / (size - 2.0)), ..*self }.usual(), 1.0)
+    }
+
+    /// The first pairs turn as they would if all did, and the others not at all.
+    fn proportional(&self, part: f64) -> Frequencies {
+        let turning = (part * self.size as f64 / 2.0).floor() as usize;
+        let factor = self.p.factor.unwrap_or(1.0) as f32;
+        fixed(self.usual().into_iter().enumerate().map(|(i, f)| if i < turning { f / factor } else { 0.0 }).collect(), 1.0)
     }
 
     fn yarn(&self) -> Result<Frequencies> {

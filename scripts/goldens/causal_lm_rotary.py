@@ -1,20 +1,12 @@
 """Causal language models beside Llama: rotated queries and keys, gated layers, and what each adds."""
 
-from causal import GEMMA, GPT2, GPT2_BOTH, GPT2_SAVED, GROUPED, LLAMA, LLAMA3, NEOX, SMALL, causal
-from tokenizers_on_disk import bare, byte_bpe
+from causal import COHERE, GEMMA, GPT2, GPT2_BOTH, GPT2_SAVED, GROUPED, LLAMA, LLAMA3, NEOX, SMALL, WIDE, causal, rope
+from tokenizers_on_disk import bare
 
 PLAIN = ("$A", "$A $B")
-COHERE = byte_bpe("CohereTokenizer", specials=(["<PAD>", "<UNK>", "<CLS>", "<SEP>", "<MASK_TOKEN>", "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>"], []), merges=40)
 GLM = bare([], ["<|endoftext|>", "[gMASK]", "<sop>", "<|user|>"], ("[gMASK] <sop> $A", "[gMASK] <sop> $A $B"), merges=40, eos_token="<|endoftext|>", pad_token="<|endoftext|>",
            padding_side="left", extra_special_tokens=["[gMASK]", "<sop>", "<|user|>"])
 EXAONE = bare(["[PAD]", "[BOS]", "[EOS]"], [], PLAIN, merges=40, bos_token="[BOS]", eos_token="[EOS]", pad_token="[PAD]")
-
-
-def rope(theta, kind="default", **more):
-    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **more}}
-
-
-WIDE = dict(SMALL, num_attention_heads=2, num_key_value_heads=2)  # heads wide enough for rotating a part of them
 
 causal("gemma", "causal_lm", GEMMA, dict(GROUPED, num_key_value_heads=1, head_dim=8))
 causal("gemma", "causal_lm_b", GEMMA, dict(GROUPED, num_attention_heads=3, num_key_value_heads=3, head_dim=14, attention_bias=True, hidden_act="gelu", **rope(50.0)), generation=4)

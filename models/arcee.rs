@@ -1,0 +1,23 @@
+//! AFM of Arcee: Llama with a feed-forward part without a gate.
+
+use formers_converters::{Result, graph::Body};
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::Mlp,
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "arcee",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let cfg = Config::of(request, &json!({"hidden_act": "relu2", "max_position_embeddings": 4096, "rms_norm_eps": 1e-5}))?;
+    let mlp = Mlp::Plain { names: ["up_proj", "down_proj"], bias: cfg.mlp_bias };
+    decoder(request, &cfg, &Variant { mlp, ..Variant::new(&cfg)? })
+}

@@ -1,0 +1,25 @@
+//! HunYuan's dense models: Llama with norms on the heads of queries and keys, behind the rotation.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+};
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "hunyuan_v1_dense", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5}))?;
+    let turned = |w: &Weights, part: &str, x: &Tensor, _: &Tensor| {
+        let norm = if part == "q" { "query_layernorm" } else { "key_layernorm" };
+        Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(norm), cfg.head_dim(), x)
+    };
+    decoder(request, &cfg, &Variant { mlp: Mlp::Gated { bias: false }, turned: &turned, ..Variant::new(&cfg)? })
+}

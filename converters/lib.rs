@@ -9,6 +9,7 @@ pub mod layers;
 mod onnx;
 pub mod passes;
 pub mod quantize;
+pub mod reader;
 mod scope;
 pub mod weights;
 pub mod writer;
@@ -16,3 +17,6 @@ pub mod writer;
 pub use dtype::Dtype;
 pub use error::{Error, ErrorKind, Result};
 pub use scope::{Weights, listed};
+
+/// The name under which graphs from here are known (`producer_name`).
+pub const PRODUCER: &str = "formers";

@@ -38,7 +38,7 @@ pub(super) fn encode<E>(body: &Body, mut place: impl FnMut(ValueId, &Data) -> Re
     let opset = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
     let model = ModelProto {
         ir_version: IR_VERSION,
-        producer_name: "formers".into(),
+        producer_name: crate::PRODUCER.into(),
         graph: Some(graph),
         opset_import: vec![opset("", OPSET), opset("com.microsoft", 1)],
         metadata_props: Vec::new(),

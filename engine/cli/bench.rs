@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use formers::{
-    generate::{Decoder, LanguageModel as _, sampling::argmax},
-    model::{Head, Pretrained},
+    generate::{self, LanguageModel as _, sampling::argmax},
+    model::{Head, Model, Pretrained},
     pipelines::{self, FeatureExtraction, Pipeline as _, feature_extraction},
     session::{Device, Dim, Dtype, Port, Session, Value},
 };
@@ -133,10 +133,11 @@ impl Bench {
         let model = pretrained.model(head)?;
         let load_ms = milliseconds(start);
 
-        let session = model.session("model")?;
         if head == Head::CausalLm {
-            return self.report(&pretrained, session.device(), load_ms, self.generation(&pretrained, session)?);
+            let device = model.roles().next().map_or(Ok(&Device::Cpu), |role| model.session(role).map(Session::device))?;
+            return self.report(&pretrained, device, load_ms, self.generation(&pretrained, &model)?);
         }
+        let session = model.session("model")?;
         if self.prompt_tokens.or(self.new_tokens).is_some() {
             bail!("--prompt-tokens and --new-tokens are for models that generate; this one is {head}");
         }
@@ -168,14 +169,14 @@ impl Bench {
     }
 
     /// A prompt of random tokens, and then always the likeliest one; the first run warms up.
-    fn generation(&self, pretrained: &Pretrained, session: &Session) -> Result<Measured> {
+    fn generation(&self, pretrained: &Pretrained, model: &Model) -> Result<Measured> {
         let batch = self.batch.unwrap_or(1);
         let (prompt_tokens, new_tokens) = (self.prompt_tokens.unwrap_or(128), self.new_tokens.unwrap_or(64));
         let random = Random { config: pretrained.config.value(), batch: batch as usize, seq: prompt_tokens as usize };
         let ids = random.ids(batch as usize * prompt_tokens as usize);
         let prompts: Vec<&[u32]> = ids.chunks(prompt_tokens as usize).collect();
         let run = || -> Result<(f64, f64)> {
-            let mut decoder = Decoder::new(session)?;
+            let mut decoder = generate::open(model, pretrained.config.value())?;
             let start = Instant::now();
             let mut logits = decoder.forward(&prompts)?;
             let prefill = milliseconds(start);

@@ -6,9 +6,11 @@ pub mod beams;
 mod cache;
 mod constraint;
 mod decoder;
+mod exported;
 mod generating;
 #[cfg(feature = "constraints")]
 mod grammar;
+mod open;
 pub mod processors;
 mod rank;
 mod record;
@@ -22,7 +24,9 @@ mod stream;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
+pub use exported::ExportedDecoder;
 pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, generate};
+pub use open::open;
 pub use scores::log_softmax;
 pub use steps::{NewToken, Steps};
 pub use stream::TextStream;

@@ -40,7 +40,7 @@ impl Pretrained {
     /// When the checkpoint has nothing of that type that can be run.
     pub fn dtype(&self) -> Result<ModelDtype> {
         match (self.source()?, self.options.dtype) {
-            (Source::Onnx, _) => onnx::chosen(self, "model").map(|(dtype, _)| dtype),
+            (Source::Onnx, _) => onnx::dtype(self),
             (_, ModelDtype::Auto) => Ok(ModelDtype::Fp32),
             (_, dtype) => Ok(dtype),
         }

@@ -4,6 +4,8 @@ mod cache;
 mod convert;
 mod export;
 mod files;
+#[cfg_attr(not(feature = "text"), allow(dead_code))] // only language models have caches
+mod in_place;
 mod onnx;
 mod options;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only texts come in so many batches
@@ -17,6 +19,8 @@ pub use formers_models::Head;
 
 pub use cache::dir as cache_dir;
 pub use export::Exported;
+#[cfg(feature = "text")]
+pub(crate) use in_place::InPlace;
 pub use options::{ModelDtype, Options, Source};
 #[cfg(feature = "text")]
 pub(crate) use part::Workers;
@@ -59,7 +63,7 @@ impl Pretrained {
     /// The model with this head, as sessions.
     pub fn model(&self, head: Head) -> Result<Model> {
         let sessions = match self.source()? {
-            Source::Onnx => onnx::sessions(self)?,
+            Source::Onnx => onnx::sessions(self, head)?,
             _ => convert::sessions(self, head)?,
         };
         Ok(Model { sessions })
@@ -84,7 +88,7 @@ impl Pretrained {
         let weights = weights::exist(&self.checkpoint);
         let onnx = onnx::exist(&self.checkpoint);
         match self.options.source {
-            Source::Auto if known && weights && convert::storage(self.options.dtype).is_err() && onnx::chosen(self, "model").is_ok() => {
+            Source::Auto if known && weights && convert::storage(self.options.dtype).is_err() && onnx::files(self).is_ok() => {
                 Ok(Source::Onnx)
             }
             Source::Auto if known && weights => Ok(Source::Safetensors),
@@ -127,6 +131,12 @@ impl Model {
             let roles: Vec<&str> = self.sessions.keys().map(String::as_str).collect();
             Error::unsupported(format!("the model has no part {role:?}, only {}", roles.join(", ")))
         })
+    }
+
+    #[cfg(feature = "text")]
+    /// The caches of a role's graph that runs write where they lie.
+    pub(crate) fn in_place(&self, role: &str) -> &[InPlace] {
+        self.sessions.get(role).map(Part::in_place).unwrap_or_default()
     }
 
     #[cfg(feature = "text")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use formers_models::Head;
 use serde_json::Value;
 
 use super::{ModelDtype, Pretrained, part::Part};
@@ -21,18 +22,52 @@ const BEST: &[ModelDtype] = &[
     ModelDtype::Bnb4,
 ];
 
+/// The roles of the files that make a model, the best first.
+const ROLES: &[&[&str]] = &[
+    &["model"],
+    &["decoder_model_merged"],
+    &["decoder_model", "decoder_with_past_model"],
+    &["decoder_with_past_model"],
+    &["decoder_model"],
+];
+/// The same for one that reads with an encoder and writes with a decoder.
+const TWO_SIDED: &[&[&str]] = &[
+    &["encoder_model", "decoder_model_merged"],
+    &["encoder_model", "decoder_model", "decoder_with_past_model"],
+    &["encoder_model", "decoder_model"],
+];
+
 /// Whether the checkpoint ships ONNX files.
 pub(super) fn exist(checkpoint: &Checkpoint) -> bool {
-    !available(checkpoint, "model").is_empty()
+    ROLES.iter().chain(TWO_SIDED).any(|roles| are_there(checkpoint, roles))
 }
 
-pub(super) fn sessions(pretrained: &Pretrained) -> Result<BTreeMap<String, Part>> {
-    let role = "model";
-    let (_, file) = chosen(pretrained, role)?;
-    let path = fetch(&pretrained.checkpoint, &file)?;
-    let part =
-        Part::from_file(&path, &pretrained.options.session).map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?;
-    Ok(BTreeMap::from([(role.to_string(), part)]))
+fn are_there(checkpoint: &Checkpoint, roles: &[&str]) -> bool {
+    roles.iter().all(|role| !available(checkpoint, role).is_empty())
+}
+
+/// The roles that make the model with this head.
+fn roles(pretrained: &Pretrained, head: Head) -> &'static [&'static str] {
+    let two_sided = head == Head::CausalLm && pretrained.config.value().get("is_encoder_decoder") == Some(&Value::Bool(true));
+    let (first, second) = if two_sided { (TWO_SIDED, ROLES) } else { (ROLES, TWO_SIDED) };
+    let there = |roles: &&&[&str]| are_there(&pretrained.checkpoint, roles);
+    first.iter().chain(second).find(there).copied().unwrap_or(&["model"])
+}
+
+pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Part>> {
+    let session = |role: &&str| {
+        let (_, file) = chosen(pretrained, role)?;
+        let path = fetch(&pretrained.checkpoint, &file)?;
+        let part = Part::from_file(&path, &pretrained.options.session);
+        Ok(((*role).to_owned(), part.map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?))
+    };
+    roles(pretrained, head).iter().map(session).collect()
+}
+
+/// The type of the weights; of several files, that of the last.
+pub(super) fn dtype(pretrained: &Pretrained) -> Result<ModelDtype> {
+    let roles = roles(pretrained, pretrained.head());
+    chosen(pretrained, roles.last().copied().unwrap_or("model")).map(|(dtype, _)| dtype)
 }
 
 /// The types in which a role's file is there.
@@ -45,7 +80,7 @@ fn available(checkpoint: &Checkpoint, role: &str) -> Vec<(ModelDtype, String)> {
 }
 
 /// The file of a role in the type that was asked for, or that the repository's own `transformers.js_config` names.
-pub(super) fn chosen(pretrained: &Pretrained, role: &str) -> Result<(ModelDtype, String)> {
+fn chosen(pretrained: &Pretrained, role: &str) -> Result<(ModelDtype, String)> {
     let available = available(&pretrained.checkpoint, role);
     let wanted = match pretrained.options.dtype {
         ModelDtype::Auto => configured(pretrained.config.value(), role).filter(|dtype| available.iter().any(|(d, _)| d == dtype)),
@@ -75,8 +110,12 @@ fn configured(config: &Value, role: &str) -> Option<ModelDtype> {
 
 /// The files that the chosen ONNX file of every role consists of.
 pub(super) fn files(pretrained: &Pretrained) -> Result<Vec<String>> {
-    let (_, file) = chosen(pretrained, "model")?;
-    Ok(with_data(&pretrained.checkpoint, &file).into_iter().map(str::to_owned).collect())
+    let mut files = Vec::new();
+    for role in roles(pretrained, pretrained.head()) {
+        let (_, file) = chosen(pretrained, role)?;
+        files.extend(with_data(&pretrained.checkpoint, &file).into_iter().map(str::to_owned));
+    }
+    Ok(files)
 }
 
 fn fetch(checkpoint: &Checkpoint, file: &str) -> Result<std::path::PathBuf> {

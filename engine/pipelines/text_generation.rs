@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Constraint, Decoder, Generated, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
+    generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
     model::{Model, Pretrained},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -208,10 +208,8 @@ impl TextGeneration {
     }
 
     /// The model without rows.
-    fn decoder(&self) -> Result<Decoder<'_>> {
-        let config = self.config.value();
-        let decoder = Decoder::new(self.model.session("model")?)?;
-        Ok(decoder.anew_beyond(formers_models::anew_beyond(config)).steps_only(formers_models::couples_rows(config)))
+    fn decoder(&self) -> Result<Box<dyn LanguageModel + Send + '_>> {
+        generate::open(&self.model, self.config.value())
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.
@@ -338,7 +336,7 @@ impl Pipeline for TextGeneration {
     fn load(pretrained: &Pretrained) -> Result<Self> {
         let named = |e: Error| e.at(pretrained.checkpoint.name());
         let model = pretrained.model(Head::CausalLm)?;
-        Decoder::check(model.session("model")?).map_err(named)?;
+        generate::open(&model, pretrained.config.value()).map_err(named)?;
         let generation = pretrained.checkpoint.json("generation_config.json")?;
         Ok(Self {
             tokenizer: Arc::new(pretrained.tokenizer()?),

@@ -18,6 +18,7 @@ mod probe;
 mod providers;
 mod raw;
 mod runtime;
+mod select;
 pub(crate) mod threads;
 mod value;
 
@@ -46,6 +47,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct Session {
     inner: Arc<ort::session::Session>,
     device: Device,
+    is_own: bool,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     input_names: Vec<CString>,
@@ -96,11 +98,13 @@ impl Session {
 
     fn open(source: &open::Source<'_>, options: &SessionOptions) -> Result<Self> {
         let opened = open::open(source, options)?;
-        let inputs: Vec<_> = opened.session.inputs().iter().map(Port::new).collect();
-        let outputs: Vec<_> = opened.session.outputs().iter().map(Port::new).collect();
+        let inner = Arc::new(opened.session);
+        let inputs: Vec<_> = inner.inputs().iter().map(Port::new).collect();
+        let outputs: Vec<_> = inner.outputs().iter().map(Port::new).collect();
         Ok(Self {
-            inner: Arc::new(opened.session),
             device: opened.device,
+            is_own: is_own(&inner),
+            inner,
             input_names: c_names(&inputs)?,
             output_names: c_names(&outputs)?,
             inputs,
@@ -132,6 +136,11 @@ impl Session {
     /// The device that is really used: never [`Device::Auto`].
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Whether the graph was made here, so that it keeps to what graphs from here promise.
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Checks that every input is among those that the caller can fill, so that a model that needs more fails when it is
@@ -204,10 +213,10 @@ impl Session {
         for (input, output, buffer) in shared.iter_mut() {
             let (input, output) = (self.input_index(input)?, self.output_index(output)?);
             let port = &self.inputs[input];
-            if port.dtype != Some(Dtype::F32) || !port.allows(buffer.shape()) {
+            if port.dtype != Some(buffer.dtype()) || !port.allows(buffer.shape()) {
                 return Err(Error::new(
                     ErrorKind::Runtime,
-                    format!("input `{port}`: a buffer of float32 {:?} does not fit", buffer.shape()),
+                    format!("input `{port}`: a buffer of {:?} {:?} does not fit", buffer.dtype(), buffer.shape()),
                 ));
             }
             if values[input].is_some() || !in_place[input].is_null() || !targets[output].is_null() {
@@ -286,6 +295,11 @@ impl std::fmt::Debug for Session {
             .field("outputs", &self.outputs)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the program that made a graph was this one.
+fn is_own(session: &ort::session::Session) -> bool {
+    session.metadata().is_ok_and(|metadata| metadata.producer().as_deref() == Some(formers_converters::PRODUCER))
 }
 
 /// The value as this input takes it: as it is where that is possible.

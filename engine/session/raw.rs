@@ -138,11 +138,13 @@ impl<'a> BorrowedValue<'a> {
     }
 }
 
-/// A tensor of 32-bit floats that runs read and write where it lies.
+/// A tensor that runs read and write where it lies.
 #[derive(Debug)]
 pub(super) struct SharedBuffer {
     pointer: NonNull<OrtValue>,
-    elements: Vec<f32>,
+    /// Its bytes, in pieces that are aligned for every type, with some to spare at the end.
+    pieces: Vec<u64>,
+    length: usize,
 }
 
 // SAFETY: the handle only names the elements, which this owns; runs that write them hold it exclusively.
@@ -158,28 +160,27 @@ impl Drop for SharedBuffer {
 }
 
 impl SharedBuffer {
-    /// `elements` in this shape, which must be exactly as many.
-    pub(super) fn new(mut elements: Vec<f32>, shape: &[usize]) -> ort::Result<Self> {
-        debug_assert_eq!(Dtype::F32.bytes(shape), Some(4 * elements.len() as u64));
+    /// The first `length` bytes of `pieces` as elements of this type, which must be exactly as many as the shape says.
+    pub(super) fn new(mut pieces: Vec<u64>, length: usize, dtype: Dtype, shape: &[usize]) -> ort::Result<Self> {
+        debug_assert!(dtype.bytes(shape) == Some(length as u64) && length <= size_of_val(pieces.as_slice()));
         let shape: Vec<i64> = shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
         let mut pointer = null_mut();
         // SAFETY: the elements stay where they are, since the vector is never resized, and outlive the handle.
         unsafe {
-            let (data, bytes) = (elements.as_mut_ptr().cast(), size_of_val(elements.as_slice()));
-            let element = ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+            let element = std::mem::transmute::<i32, ONNXTensorElementDataType>(dtype.onnx());
             let create = ort::api().CreateTensorWithDataAsOrtValue;
-            check(create(cpu_memory()?, data, bytes, shape.as_ptr(), shape.len(), element, &mut pointer))?;
+            check(create(cpu_memory()?, pieces.as_mut_ptr().cast(), length, shape.as_ptr(), shape.len(), element, &mut pointer))?;
         }
         let pointer = NonNull::new(pointer).ok_or_else(|| ort::Error::new("no tensor was made"))?;
-        Ok(Self { pointer, elements })
+        Ok(Self { pointer, pieces, length })
     }
 
-    pub(super) fn elements(&self) -> &[f32] {
-        &self.elements
+    pub(super) fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.pieces).get(..self.length).unwrap_or_default()
     }
 
-    pub(super) fn elements_mut(&mut self) -> &mut [f32] {
-        &mut self.elements
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.pieces).get_mut(..self.length).unwrap_or_default()
     }
 
     /// The handle, for a run that may write.

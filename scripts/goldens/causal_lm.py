@@ -26,6 +26,9 @@ for kind, more in {"linear": {}, "dynamic": {}, "yarn": dict(original_max_positi
     shape = dict(GROUPED, num_hidden_layers=1, tie_word_embeddings=True, max_position_embeddings=64 if kind == "yarn" else 24)
     causal("llama", f"causal_lm_{kind}", LLAMA3, dict(shape, rope_parameters=dict(rope_type=kind, factor=4.0, rope_theta=10000.0, **more)),
            coupled="side by side: the longest row's length sets the base of all" if kind == "dynamic" else None)
+# Heads as wide as onnxruntime-genai's attention wants them (ready_genai.py).
+WIDE = dict(SMALL, num_attention_heads=2, num_key_value_heads=1, head_dim=16)
+causal("llama", "causal_lm_wide", LLAMA, WIDE)
 classifier("llama", "LlamaForSequenceClassification", LLAMA, GROUPED)
 
 causal("mistral", "causal_lm", LLAMA, GROUPED)
@@ -43,6 +46,7 @@ causal("qwen3", "causal_lm_b", byte_bpe("Qwen2Tokenizer", files="fast", **QWEN),
 causal("gemma2", "causal_lm", GEMMA, dict(GROUPED, head_dim=8, query_pre_attn_scalar=8, sliding_window=6))
 causal("gemma2", "causal_lm_b", GEMMA, dict(GROUPED, num_hidden_layers=3, head_dim=10, query_pre_attn_scalar=5, sliding_window=5, attn_logit_softcapping=3.0, final_logit_softcapping=9.0,
                                             attention_bias=True, hidden_activation="gelu"))
+causal("gemma2", "causal_lm_wide", GEMMA, dict(WIDE, query_pre_attn_scalar=16, sliding_window=6))
 
 causal("gpt_neox", "causal_lm", NEOX, dict(SMALL, num_attention_heads=2))
 causal("gpt_neox", "causal_lm_b", NEOX, dict(SMALL, num_attention_heads=2, use_parallel_residual=False, attention_bias=False, tie_word_embeddings=True, hidden_act="gelu_new",

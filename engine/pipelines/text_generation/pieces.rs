@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    generate::{Decoder, NewToken, Steps, TextStream},
+    generate::{LanguageModel, NewToken, Steps, TextStream},
 };
 
 /// What a step of an answer brings.
@@ -16,7 +16,7 @@ pub struct Piece {
 
 /// An answer as it comes: an iterator of steps.
 pub struct Pieces<'a> {
-    steps: Steps<Decoder<'a>>,
+    steps: Steps<Box<dyn LanguageModel + Send + 'a>>,
     /// `None` when it has ended.
     text: Option<TextStream<'a>>,
     /// Text that is ready before the first step.
@@ -24,7 +24,7 @@ pub struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(steps: Steps<Decoder<'a>>, text: TextStream<'a>, before: String) -> Self {
+    pub(super) fn new(steps: Steps<Box<dyn LanguageModel + Send + 'a>>, text: TextStream<'a>, before: String) -> Self {
         Self { steps, text: Some(text), before }
     }
 

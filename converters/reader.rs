@@ -1,0 +1,98 @@
+//! What the operators of a ready-made ONNX file are, without its weights.
+
+use std::{fs::File, path::Path};
+
+use memmap2::Mmap;
+use prost::Message;
+
+use crate::{Error, Result};
+
+/// An operator of a graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operator {
+    /// What it is.
+    pub op: String,
+    /// Where that is defined; empty for ONNX itself.
+    pub domain: String,
+    /// The names of its inputs; empty for those that are left out.
+    pub inputs: Vec<String>,
+    /// The names of its outputs.
+    pub outputs: Vec<String>,
+    /// Its attributes that are whole numbers.
+    pub integers: Vec<(String, i64)>,
+}
+
+impl Operator {
+    /// An attribute that is a whole number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.integers.iter().find(|(there, _)| there == name).map(|(_, value)| *value)
+    }
+}
+
+/// The operators of a file, those of branches and loops included.
+///
+/// # Errors
+/// A file that cannot be read, or is no ONNX model.
+#[allow(unsafe_code)]
+pub fn operators(path: &Path) -> Result<Vec<Operator>> {
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    // SAFETY: the bytes are only looked at here, as those of weights are.
+    let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
+    let model = Model::decode(&bytes[..]).map_err(|error| Error::checkpoint(format!("{}: no ONNX model: {error}", path.display())))?;
+    let mut found = Vec::new();
+    model.graph.into_iter().for_each(|graph| graph.operators(&mut found));
+    Ok(found)
+}
+
+impl Graph {
+    fn operators(self, found: &mut Vec<Operator>) {
+        for node in self.node {
+            let mut integers = Vec::new();
+            for attribute in node.attribute {
+                integers.extend(attribute.i.map(|i| (attribute.name, i)));
+                attribute.g.into_iter().chain(attribute.graphs).for_each(|graph| graph.operators(found));
+            }
+            found.push(Operator { op: node.op_type, domain: node.domain, inputs: node.input, outputs: node.output, integers });
+        }
+    }
+}
+
+// The messages of onnx.proto3 with only the fields that are looked at: prost skips the others where they lie.
+
+#[derive(Clone, PartialEq, Message)]
+struct Model {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<Graph>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Graph {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<Node>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Node {
+    #[prost(string, repeated, tag = "1")]
+    input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    output: Vec<String>,
+    #[prost(string, tag = "4")]
+    op_type: String,
+    #[prost(message, repeated, tag = "5")]
+    attribute: Vec<Attribute>,
+    #[prost(string, tag = "7")]
+    domain: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Attribute {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(int64, optional, tag = "3")]
+    i: Option<i64>,
+    #[prost(message, optional, tag = "6")]
+    g: Option<Graph>,
+    #[prost(message, repeated, tag = "11")]
+    graphs: Vec<Graph>,
+}

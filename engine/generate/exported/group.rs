@@ -1,0 +1,115 @@
+//! Rows of one length, which run together.
+
+use std::borrow::Cow;
+
+use super::inputs::Tokens;
+use super::ports;
+use super::{Graph, room::Room};
+use crate::session::Value;
+use crate::{Error, ErrorKind, Result};
+
+/// Rows of one length with what their next run needs.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The place of each row among those of the caller.
+    pub(super) rows: Vec<usize>,
+    /// How many tokens each row has.
+    length: usize,
+    kept: Vec<Kept>,
+    /// All tokens of each row, where the graph keeps nothing.
+    seen: Vec<Vec<u32>>,
+    /// What the rows have besides their tokens, by the names of inputs.
+    context: Vec<(String, Value)>,
+}
+
+/// A part of the cache.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// What a run gave, which the next one takes as it is.
+    Given(Value),
+    /// Where runs write it.
+    Room(Room),
+}
+
+impl Group {
+    /// Rows without tokens.
+    pub(super) fn new(graph: &Graph<'_>, rows: Vec<usize>, context: Vec<(String, Value)>) -> Result<Self> {
+        let kept = graph.parts.iter().map(|part| graph.empty(part, rows.len())).collect::<Result<_>>()?;
+        Ok(Self { seen: vec![Vec::new(); rows.len()], rows, length: 0, kept, context })
+    }
+
+    /// Adds the same number of tokens to each row, and gives the logits that follow, `(rows, vocabulary)`.
+    pub(super) fn run(&mut self, graph: &Graph<'_>, tokens: &[&[u32]]) -> Result<Vec<f32>> {
+        let (rows, new) = (tokens.len(), tokens.first().map_or(0, |row| row.len()));
+        let session = if self.length == 0 { graph.first } else { graph.next };
+        let tokens = if graph.parts.is_empty() {
+            self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
+            Tokens::new(&self.seen.iter().map(Vec::as_slice).collect::<Vec<_>>(), 0)
+        } else {
+            Tokens::new(tokens, self.length)
+        };
+        let mut inputs: Vec<(&str, Cow<'_, Value>)> = Vec::new();
+        for port in session.inputs() {
+            let context = self.context.iter().find(|(name, _)| *name == port.name).map(|(_, value)| Cow::Borrowed(value));
+            if let Some(value) = context.map_or_else(|| Ok(tokens.value(port)?.map(Cow::Owned)), |value| Ok::<_, Error>(Some(value)))? {
+                inputs.push((&port.name, value));
+            }
+        }
+        let total = self.length + new;
+        let (mut wanted, mut written) = (vec!["logits"], Vec::new());
+        for (part, kept) in graph.parts.iter().zip(&mut self.kept) {
+            let output = if self.length == 0 { Some(part.first.as_str()) } else { part.next.as_deref() };
+            match (kept, output) {
+                (Kept::Room(room), Some(output)) => written.push((part.input.as_str(), output, room.reserve(self.length, total)?)),
+                (Kept::Room(_), None) => {}
+                (Kept::Given(value), output) => {
+                    if session.input(&part.input).is_some() {
+                        inputs.push((&part.input, Cow::Borrowed(value)));
+                    }
+                    wanted.extend(output);
+                }
+            }
+        }
+        let mut outputs = session.run_in_place(inputs, &mut written, Some(&wanted), None)?;
+        let logits = outputs.take("logits")?;
+        for (part, kept) in graph.parts.iter().zip(&mut self.kept) {
+            let output = if self.length == 0 { Some(&part.first) } else { part.next.as_ref() };
+            if let (Kept::Given(value), Some(output)) = (kept, output) {
+                *value = outputs.take(output)?;
+            }
+        }
+        self.length = total;
+        match *logits.shape() {
+            [r, places, _] if r == rows && places > 0 => Ok(logits.at(places - 1)?.iter().copied().collect()),
+            ref shape => Err(Error::new(ErrorKind::Runtime, format!("output `logits` has shape {shape:?} for {rows} rows"))),
+        }
+    }
+
+    /// These of its rows, at new places: `(place, row)`.
+    pub(super) fn select(self, chosen: &[(usize, usize)]) -> Result<Self> {
+        let before = self.rows.len();
+        let (places, rows): (Vec<usize>, Vec<usize>) = chosen.iter().copied().unzip();
+        if rows.iter().copied().eq(0..before) {
+            return Ok(Self { rows: places, ..self });
+        }
+        self.selected(chosen)
+    }
+
+    /// The same as a copy.
+    pub(super) fn selected(&self, chosen: &[(usize, usize)]) -> Result<Self> {
+        let before = self.rows.len();
+        let (places, rows): (Vec<usize>, Vec<usize>) = chosen.iter().copied().unzip();
+        let kept = self.kept.iter().map(|kept| match kept {
+            Kept::Given(value) => ports::select(value, before, &rows).map(Kept::Given),
+            Kept::Room(room) => room.select(&rows).map(Kept::Room),
+        });
+        let context = self.context.iter().map(|(name, value)| Ok((name.clone(), ports::select(value, before, &rows)?)));
+        Ok(Self {
+            kept: kept.collect::<Result<_>>()?,
+            context: context.collect::<Result<_>>()?,
+            seen: rows.iter().map(|row| self.seen.get(*row).cloned().unwrap_or_default()).collect(),
+            rows: places,
+            length: self.length,
+        })
+    }
+}

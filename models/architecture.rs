@@ -46,6 +46,8 @@ pub enum Head {
     Ctc,
     /// `…ForCausalLM`
     CausalLm,
+    /// `…ForConditionalGeneration`
+    Seq2SeqLm,
 }
 
 impl Head {
@@ -59,6 +61,7 @@ impl Head {
         (Self::ImageClassification, "ForImageClassification"),
         (Self::Ctc, "ForCTC"),
         (Self::CausalLm, "ForCausalLM"),
+        (Self::Seq2SeqLm, "ForConditionalGeneration"),
     ];
 
     /// The ending of the class name, such as `ForMaskedLM`.
@@ -70,6 +73,10 @@ impl Head {
     pub fn of_class(class: &str) -> Option<Self> {
         // XLNetForQuestionAnsweringSimple is the one that pipelines use.
         let class = class.strip_suffix("Simple").unwrap_or(class);
+        // Marian, and what T5 was called at first.
+        if class.ends_with("MTModel") || class == "T5WithLMHeadModel" {
+            return Some(Self::Seq2SeqLm);
+        }
         // GPT-2 and others of its time.
         if class.ends_with("LMHeadModel") {
             return Some(Self::CausalLm);

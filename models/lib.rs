@@ -4,6 +4,7 @@
 
 mod architecture;
 mod blocks;
+mod generation;
 mod heads;
 mod inputs;
 mod mixture;
@@ -12,6 +13,7 @@ mod sizes;
 
 mod albert;
 mod arcee;
+mod bart;
 mod bert;
 mod bloom;
 mod camembert;
@@ -87,11 +89,13 @@ mod xlm_roberta_xl;
 mod xlnet;
 
 pub use architecture::{Architecture, Head, Request};
+pub use generation::with_generation_defaults;
 
 /// Every architecture, by `model_type` in alphabetical order.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     arcee::ARCHITECTURE,
+    bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,

@@ -18,6 +18,8 @@ pub struct Decoding {
     pub input_ids: Tensor,
     /// The position of each token, `(batch, sequence)`.
     pub positions: Tensor,
+    /// 1 for a token, 0 for padding behind them, `(batch, total)`.
+    pub attention_mask: Tensor,
     pub(super) graph: Graph,
     /// The last place of each row in its cache, `(batch)`, 32 bits.
     last: Tensor,
@@ -29,6 +31,8 @@ pub struct Decoding {
     wanted: Tensor,
     /// Whether keys and values are kept from run to run.
     pub(super) caches: bool,
+    /// What the names of the cache have behind the layer: nothing, or `decoder.` beside an encoder.
+    side: &'static str,
     /// What is added to all scores, `(1 or batch, heads, sequence, total)`.
     bias: Option<Tensor>,
 }
@@ -70,8 +74,14 @@ impl Decoding {
     fn over(graph: &Graph, attention_mask: &Tensor, totals: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
         let last = (totals - graph.ints(&[], &[1])).cast(Dtype::I32);
         let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
-        let fresh = totals.clone();
-        Self { input_ids, positions, graph: graph.clone(), last, total, fresh, wanted, caches: false, bias: None }
+        let (graph, attention_mask, fresh) = (graph.clone(), attention_mask.clone(), totals.clone());
+        Self { input_ids, positions, attention_mask, graph, last, total, fresh, wanted, caches: false, side: "", bias: None }
+    }
+
+    /// The same beside an encoder, whose keys and values are kept as well: the cache is `past_key_values.{layer}.decoder.key`, ….
+    #[must_use]
+    pub fn beside_encoder(self) -> Self {
+        Self { side: "decoder.", ..self }
     }
 
     /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.
@@ -177,7 +187,7 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     }
     let room = size.next_multiple_of(STEP);
     let past = |part: &str| {
-        let name = format!("past_key_values.{layer}.{part}");
+        let name = format!("past_key_values.{layer}.{}{part}", decoding.side);
         let shape = [Dim::from("batch_size"), groups.into(), Dim::from("past_sequence_length"), room.into()];
         decoding.caches.then(|| graph.input(&name, graph.float(), &shape))
     };
@@ -207,7 +217,7 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     let outputs = [(query.dtype(), query.shape()), (query.dtype(), present.clone()), (query.dtype(), present)];
     let outputs = graph.op("GroupQueryAttention", "com.microsoft", &inputs, attributes, &outputs);
     for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)).filter(|_| decoding.caches) {
-        graph.give(&format!("present.{layer}.{part}"), output);
+        graph.give(&format!("present.{layer}.{}{part}", decoding.side), output);
     }
     outputs.first().map_or(query, |attended| narrower(attended, heads, size, room))
 }

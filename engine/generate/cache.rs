@@ -27,7 +27,9 @@ struct Part {
 impl Cache {
     /// An empty one for the parts that a graph has.
     pub(super) fn new(session: &Session) -> Result<Self> {
-        let past = session.inputs().iter().filter_map(|port| Some((port, port.name.strip_prefix("past_key_values.")?)));
+        // What a decoder sees of an encoder stays as it is.
+        let ports = session.inputs().iter().filter(|port| !port.name.contains(".encoder."));
+        let past = ports.filter_map(|port| Some((port, port.name.strip_prefix("past_key_values.")?)));
         let part = |(port, name): (&crate::session::Port, &str)| {
             let [_, Dim::Fixed(heads), _, Dim::Fixed(size)] = port.shape[..] else {
                 return Err(Error::unsupported(format!("input `{port}`: a cache must be (batch, heads, tokens, size)")));

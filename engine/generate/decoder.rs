@@ -57,11 +57,13 @@ pub struct Decoder<'a> {
     seen: Vec<Vec<u32>>,
     /// Whether rows were cut back below that length.
     is_stale: bool,
+    /// Further inputs of every run.
+    beside: Vec<(String, Value)>,
 }
 
 impl<'a> Decoder<'a> {
     /// The inputs of a decoder besides its cache.
-    const INPUTS: &'static [&'static str] = &["input_ids", "attention_mask", "num_logits_to_keep"];
+    pub(super) const INPUTS: &'static [&'static str] = &["input_ids", "attention_mask", "num_logits_to_keep"];
 
     /// Whether this is a graph that runs prompts and steps with one cache, which it writes in place.
     ///
@@ -80,8 +82,22 @@ impl<'a> Decoder<'a> {
     /// No rows yet.
     pub fn new(session: &'a Session) -> Result<Self> {
         Self::check(session)?;
-        let (cache, states) = (Cache::new(session)?, States::new(session)?);
-        Ok(Self { session, cache, states, lengths: Vec::new(), steps_only: false, anew_beyond: None, seen: Vec::new(), is_stale: false })
+        Self::beside(session, Vec::new())
+    }
+
+    /// No rows yet; with further inputs of every run.
+    pub(super) fn beside(session: &'a Session, beside: Vec<(String, Value)>) -> Result<Self> {
+        Ok(Self {
+            session,
+            cache: Cache::new(session)?,
+            states: States::new(session)?,
+            lengths: Vec::new(),
+            steps_only: false,
+            anew_beyond: None,
+            seen: Vec::new(),
+            is_stale: false,
+            beside,
+        })
     }
 
     /// Runs all tokens once more where a row grows beyond this length, because what the cache has of them holds no longer
@@ -160,6 +176,11 @@ impl LanguageModel for Decoder<'_> {
 }
 
 impl Decoder<'_> {
+    /// The further inputs of every run, to be changed.
+    pub(super) fn inputs_beside(&mut self) -> &mut [(String, Value)] {
+        &mut self.beside
+    }
+
     /// Adds tokens, for the logits of so many at the end of each row; all tokens run once more where the cache holds no longer.
     fn advance(&mut self, tokens: &[&[u32]], keep: usize) -> Result<Vec<f32>> {
         if self.anew_beyond.is_none() {
@@ -208,7 +229,8 @@ impl Decoder<'_> {
         let inputs = [("input_ids", &ids), ("attention_mask", &mask), ("num_logits_to_keep", &kept)];
         let states = self.states.outputs();
         let wanted: Vec<&str> = std::iter::once("logits").chain(states.iter().map(String::as_str)).collect();
-        let inputs = inputs.into_iter().chain(self.states.inputs());
+        let beside = self.beside.iter().map(|(name, value)| (name.as_str(), value));
+        let inputs = inputs.into_iter().chain(self.states.inputs()).chain(beside);
         let mut outputs = self.session.run_in_place(inputs, &mut self.cache.bindings(), Some(&wanted), None)?;
         self.states.replace(&mut outputs)?;
         self.lengths = totals;

@@ -45,7 +45,7 @@ impl<'a> Settings<'a> {
 /// One answer to a prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Generated {
-    /// The new tokens, the end token included; beam search fills them up to the longest answer, as Python does.
+    /// The new tokens, the end token included.
     pub tokens: Vec<u32>,
     /// Why it ended; beam search does not say.
     pub reason: Option<StopReason>,
@@ -65,7 +65,8 @@ pub struct Generated {
 /// Answers prompts: for each `num_return_sequences` answers, the best first. A prompt that cannot be answered fails alone where
 /// it is wrong in itself; what fails in the model fails all.
 ///
-/// `make` gives a model without rows for some of the prompts, by their places.
+/// `make` gives a model without rows for some of the prompts, by their places. Answers that ran together differ in length: [`fill`]
+/// brings them to one.
 pub fn generate<M: LanguageModel>(
     make: impl Fn(&[usize]) -> Result<M>,
     prompts: &[&[u32]],
@@ -93,7 +94,6 @@ pub fn generate<M: LanguageModel>(
                 Err(error) => found[places[0]] = Err(error),
             }
         }
-        fill(&mut found, settings.config);
     } else if !good.is_empty() {
         let mut steps = Steps::new(make(&good)?, &at(&good), settings)?;
         while !steps.step()?.is_empty() {}
@@ -102,12 +102,13 @@ pub fn generate<M: LanguageModel>(
     Ok(found)
 }
 
-/// Brings the answers of beam search to one length, as the rows of Python's tensor have it.
+/// Brings answers to one length, as the rows of Python's tensor have it.
 ///
-/// As there, a padding token 0 counts as none: the first end token goes in its place.
-fn fill(found: &mut [Result<Vec<Generated>>], config: &GenerationConfig) {
-    let end = config.eos_token_id.as_ref().and_then(|ids| ids.first());
-    let filler = end.and_then(|end| u32::try_from(config.pad_token_id.filter(|id| *id != 0).unwrap_or(*end)).ok());
+/// As there, beam search takes a padding token 0 for none: the first end token goes in its place.
+pub fn fill(found: &mut [Result<Vec<Generated>>], config: &GenerationConfig) {
+    let end = config.eos_token_id.as_ref().and_then(|ids| ids.first().copied());
+    let pad = config.pad_token_id.filter(|id| config.num_beams == 1 || (*id != 0 && end.is_some()));
+    let filler = pad.or(end).and_then(|id| u32::try_from(id).ok());
     let Some(filler) = filler else { return };
     let answers = || found.iter().flatten().flatten();
     let longest = answers().map(|answer| answer.tokens.len()).max().unwrap_or(0);

@@ -14,6 +14,8 @@ mod request;
 #[cfg(feature = "text")]
 mod text;
 #[cfg(feature = "text")]
+mod text_to_text;
+#[cfg(feature = "text")]
 mod tokenize;
 
 #[cfg(feature = "audio")]
@@ -28,6 +30,8 @@ pub mod image_classification;
 pub mod question_answering;
 #[cfg(feature = "text")]
 pub mod sentence_similarity;
+#[cfg(feature = "text")]
+pub mod text2text_generation;
 #[cfg(feature = "text")]
 pub mod text_classification;
 #[cfg(feature = "text")]
@@ -65,6 +69,8 @@ pub use text_classification::TextClassification;
 pub use text_generation::TextGeneration;
 #[cfg(feature = "text")]
 pub use text_ranking::TextRanking;
+#[cfg(feature = "text")]
+pub use text2text_generation::Text2TextGeneration;
 #[cfg(feature = "text")]
 pub use token_classification::TokenClassification;
 #[cfg(feature = "text")]
@@ -165,6 +171,8 @@ pub const TASKS: &[Task] = &[
     TextGeneration::TASK,
     #[cfg(feature = "text")]
     TextRanking::TASK,
+    #[cfg(feature = "text")]
+    Text2TextGeneration::TASK,
     #[cfg(feature = "text")]
     TokenClassification::TASK,
     #[cfg(feature = "text")]

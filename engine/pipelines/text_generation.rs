@@ -140,13 +140,15 @@ impl TextGeneration {
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
             let run = |ids: &[&[u32]]| generate::generate(|_| self.decoder(), ids, &settings);
-            match run(&ids) {
+            let mut found = match run(&ids) {
                 // What the model cannot run, such as a prompt beyond its positions, fails alone.
-                Err(error) if error.kind() == ErrorKind::Runtime => {
-                    generated.extend(ids.iter().map(|ids| run(&[ids])?.pop().unwrap_or_else(lost)));
-                }
-                found => generated.extend(found?),
+                Err(error) if error.kind() == ErrorKind::Runtime => ids.iter().map(|ids| run(&[ids])?.pop().unwrap_or_else(lost)).collect(),
+                found => found?,
+            };
+            if config.num_beams > 1 {
+                generate::fill(&mut found, &config);
             }
+            generated.extend(found);
         }
         let mut generated = generated.into_iter();
         let answer = |encoded: Result<Encoded>| {

@@ -24,18 +24,11 @@ pub(crate) const TOKENIZER_PARAMETERS: &[&str] =
 pub(crate) fn encode_options(parameters: &mut Parameters) -> Result<EncodeOptions> {
     let max_length = parameters.take("max_length")?;
     let padding = padding(parameters)?.unwrap_or_default();
-    let truncation = match parameters.take::<Argument>("truncation")? {
-        Some(Argument::Flag(true)) => Truncation::LongestFirst,
-        Some(Argument::Strategy(name)) => match name.as_str() {
-            "longest_first" => Truncation::LongestFirst,
-            "only_first" => Truncation::OnlyFirst,
-            "only_second" => Truncation::OnlySecond,
-            "do_not_truncate" => Truncation::DoNotTruncate,
-            _ => return Err(Error::request("parameters.truncation", format!("no strategy {name:?}"))),
-        },
+    let truncation = match truncation(parameters)? {
+        Some(truncation) => truncation,
         // As in Python, a length alone truncates, but with padding it is what to pad to.
         None if max_length.is_some() && padding == PaddingStrategy::DoNotPad => Truncation::LongestFirst,
-        _ => Truncation::DoNotTruncate,
+        None => Truncation::DoNotTruncate,
     };
     let side = match parameters.take::<String>("truncation_side")?.as_deref() {
         None => None,
@@ -51,6 +44,22 @@ pub(crate) fn encode_options(parameters: &mut Parameters) -> Result<EncodeOption
         return_overflowing: false,
         truncation_side: side,
         padding,
+    })
+}
+
+/// Takes `truncation`: a boolean, or the name of a strategy.
+pub(crate) fn truncation(parameters: &mut Parameters) -> Result<Option<Truncation>> {
+    Ok(match parameters.take::<Argument>("truncation")? {
+        Some(Argument::Flag(true)) => Some(Truncation::LongestFirst),
+        Some(Argument::Flag(false)) => Some(Truncation::DoNotTruncate),
+        Some(Argument::Strategy(name)) => match name.as_str() {
+            "longest_first" => Some(Truncation::LongestFirst),
+            "only_first" => Some(Truncation::OnlyFirst),
+            "only_second" => Some(Truncation::OnlySecond),
+            "do_not_truncate" => Some(Truncation::DoNotTruncate),
+            _ => return Err(Error::request("parameters.truncation", format!("no strategy {name:?}"))),
+        },
+        None => None,
     })
 }
 

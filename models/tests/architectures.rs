@@ -73,6 +73,8 @@ fn checkpoints(model_type: &str) -> Vec<PathBuf> {
         encoder("sentence_b"),
         decoders.join("causal_lm"),
         decoders.join("causal_lm_b"),
+        decoders.join("seq2seq"),
+        decoders.join("seq2seq_b"),
     ];
     folders.into_iter().filter(|path| weights(path).is_some()).collect()
 }

@@ -267,7 +267,7 @@ def plain(value):
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, torch.Tensor):
-        return plain(value.detach().float().cpu().numpy())
+        return plain((value.detach().float() if value.is_floating_point() else value).cpu().numpy())
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, np.generic):

@@ -13,7 +13,7 @@ def open_task(task, folder, watch):
 
         return sentences.open_task(task, folder)
     pipe = transformers.pipeline(task, model=str(folder), dtype=torch.float32, device="cpu")
-    if task == "text-generation":
+    if task in GENERATIVE or task.startswith("translation"):
         watch_generation(pipe.model, watch)
     if task in GAPS:
         forward = pipe.model.forward
@@ -89,6 +89,8 @@ def watch_generation(model, watch):
 
     model.generate, model._get_top_k_continuations = watched, candidates
 
+
+GENERATIVE = ("text-generation", "text2text-generation", "summarization")
 
 # A search compares so many sums in a run that no draw keeps them all as far apart as single logits.
 BEAM = 10

@@ -23,6 +23,7 @@ mod token_bytes;
 mod tokenizer;
 mod vocabulary;
 
+pub(crate) use decode::clean_up_tokenization;
 pub use decode_stream::DecodeStream;
 pub(crate) use decode_stream::take_front;
 pub use encode::{EncodeOptions, PaddingStrategy, Text, Truncation};

@@ -1,0 +1,63 @@
+//! `text2text-generation`: what a model makes of a text.
+
+use formers_models::Head;
+use serde_json::Value;
+
+use super::{
+    Parameters, Pipeline, Task, boxed,
+    text_to_text::{self, PARAMETERS, TextToText},
+};
+use crate::{Result, model::Pretrained};
+
+pub use super::text_to_text::{Answer, Options};
+
+/// Turns texts into other texts.
+#[derive(Debug)]
+pub struct Text2TextGeneration {
+    model: TextToText,
+}
+
+impl Text2TextGeneration {
+    /// What the model makes of a text.
+    pub fn run(&self, text: &str) -> Result<String> {
+        let mut answers = self.run_many(&[text], &Options::default())?.swap_remove(0)?;
+        Ok(answers.swap_remove(0).text)
+    }
+
+    /// What the model makes of many texts, in their order, for each `num_return_sequences` answers; a text that fails does not harm
+    /// the others.
+    pub fn run_many(&self, texts: &[&str], options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
+        self.answers(texts.iter().copied().map(Ok).collect(), options)
+    }
+
+    fn answers(&self, texts: Vec<Result<&str>>, options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
+        let config = self.model.configuration(options)?;
+        let encoded = texts.into_iter().map(|text| self.model.encode(text?, options)).collect();
+        self.model.run(encoded, &config, options)
+    }
+}
+
+impl Pipeline for Text2TextGeneration {
+    const TASK: Task = Task {
+        id: "text2text-generation",
+        aliases: &[],
+        summary: "What a model makes of a text",
+        default_model: "google-t5/t5-base",
+        heads: &[Head::Seq2SeqLm],
+        inputs: "a string, or a list of strings",
+        fields: &[],
+        parameters: PARAMETERS,
+        load: boxed::<Self>,
+    };
+
+    fn load(pretrained: &Pretrained) -> Result<Self> {
+        Ok(Self { model: TextToText::load(pretrained, Self::TASK.id)? })
+    }
+
+    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+        let (options, tensors) = text_to_text::options(&mut parameters)?;
+        parameters.finish(Self::TASK.parameters)?;
+        let answers = self.answers(text_to_text::texts(inputs)?, &options)?;
+        text_to_text::shown("generated", inputs, answers, tensors)
+    }
+}

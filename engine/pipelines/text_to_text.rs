@@ -1,0 +1,287 @@
+//! What the tasks share that turn a text into another: reading, writing, and what a call may say. They differ in their names, and in
+//! what goes before a text.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use formers_models::Head;
+use serde_json::{Map, Value, json};
+
+use super::{Parameters, arguments::all, arguments::kind, tokenize::truncation};
+use crate::{
+    Error, ErrorKind, Result,
+    config::{GenerationConfig, GenerationDefaults, ModelConfig},
+    generate::{self, Generated, Seq2Seq, Settings},
+    model::{Model, Pretrained},
+    preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
+};
+
+/// So many rows write at once where the call does not say how many texts do.
+const ROWS: usize = 32;
+/// And their texts have at most so many tokens together, padding included, unless a single one has more.
+const TOKENS: usize = 4096;
+
+/// How to turn a text into another.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Parameters of Transformers' `generate`, by their names; 4 beams and 256 new tokens where neither this nor the checkpoint says
+    /// otherwise.
+    pub generation: Map<String, Value>,
+    /// So many texts run at once, `None` for as many as are good. The tokens of answers that run at once have one length.
+    pub batch_size: Option<NonZeroUsize>,
+    /// What gives way where a text has more tokens than the model takes.
+    pub truncation: Truncation,
+    /// Removes spaces before punctuation from the answer.
+    pub clean_up_tokenization_spaces: bool,
+    /// Ends the answer: its first token does.
+    pub stop_sequence: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// Its tokens, with the one that they started from and those that end and fill it.
+    pub token_ids: Vec<u32>,
+}
+
+/// An encoder-decoder model, and what its checkpoint says about a task.
+#[derive(Debug)]
+pub(crate) struct TextToText {
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    /// Goes before every text.
+    pub(crate) prefix: String,
+    /// What `task_specific_params` say about the task.
+    own: Map<String, Value>,
+    config: ModelConfig,
+    defaults: GenerationDefaults,
+    model: Model,
+}
+
+impl TextToText {
+    pub(crate) fn load(pretrained: &Pretrained, task: &str) -> Result<Self> {
+        let named = |e: Error| e.at(pretrained.checkpoint.name());
+        let model = pretrained.model(Head::Seq2SeqLm)?;
+        Seq2Seq::check(&model).map_err(named)?;
+        let config = pretrained.config.value();
+        let mut own = config.get("task_specific_params").and_then(|tasks| tasks.get(task)?.as_object().cloned()).unwrap_or_default();
+        let prefix = own.remove("prefix").or_else(|| config.get("prefix").cloned());
+        let generation = pretrained.checkpoint.json("generation_config.json")?;
+        Ok(Self {
+            tokenizer: Arc::new(pretrained.tokenizer_v4()?),
+            prefix: prefix.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
+            own,
+            config: pretrained.config.clone(),
+            defaults: GenerationDefaults::new(generation.as_ref(), &formers_models::with_generation_defaults(config)).map_err(named)?,
+            model,
+        })
+    }
+
+    /// The tokens of a text that is one to turn into another.
+    pub(crate) fn encode(&self, text: &str, options: &Options) -> Result<Vec<u32>> {
+        let encode = EncodeOptions { truncation: options.truncation, ..EncodeOptions::default() };
+        Ok(self.tokenizer.encode(&format!("{}{text}", self.prefix), None, &encode)?.ids)
+    }
+
+    /// How to generate: as version 4 of the reference, whose pipelines have defaults that go before the checkpoint's own, and what a
+    /// checkpoint says about the task goes before those.
+    pub(crate) fn configuration(&self, options: &Options) -> Result<GenerationConfig> {
+        let mut arguments = Map::from_iter([("num_beams".to_owned(), json!(4))]);
+        // A length that is the checkpoint's own is not the library's default of 20.
+        if self.defaults.get("max_length").and_then(Value::as_i64).is_none_or(|length| length == 20) {
+            arguments.insert("max_new_tokens".into(), json!(256));
+        }
+        arguments
+            .extend(self.own.iter().filter(|(name, _)| GenerationConfig::knows(name)).map(|(name, value)| (name.clone(), value.clone())));
+        arguments.extend(options.generation.clone());
+        if let Some(stop) = &options.stop_sequence {
+            let ids = self.tokenizer.encode(stop, None, &EncodeOptions::default().without_special_tokens())?.ids;
+            let first = ids.first().ok_or_else(|| Error::request("parameters.stop_sequence", "it has no tokens"))?;
+            arguments.insert("eos_token_id".into(), json!(first));
+        }
+        let mut config = GenerationConfig::resolve(&self.defaults, &Map::new(), &arguments)?;
+        config.pad_token_id = config.pad_token_id.or_else(|| self.tokenizer.pad_token_id().map(i64::from));
+        Ok(config)
+    }
+
+    /// The answers to texts, in their order, for each `num_return_sequences`; a text that fails does not harm the others.
+    pub(crate) fn run(
+        &self,
+        texts: Vec<Result<Vec<u32>>>,
+        config: &GenerationConfig,
+        options: &Options,
+    ) -> Result<Vec<Result<Vec<Answer>>>> {
+        let start = self.start(config)?;
+        let settings = self.settings(config);
+        let mut found: Vec<Result<Vec<Answer>>> =
+            texts.iter().map(|_| Err(Error::new(ErrorKind::Runtime, "a text was not answered"))).collect();
+        let good: Vec<(usize, &[u32])> = texts.iter().enumerate().filter_map(|(i, ids)| Some((i, ids.as_ref().ok()?.as_slice()))).collect();
+        for batch in batches(good, config, options.batch_size) {
+            let sources: Vec<&[u32]> = batch.iter().map(|(_, ids)| *ids).collect();
+            for ((place, _), generated) in batch.iter().zip(self.generate(&sources, start, &settings, options)?) {
+                found[*place] = generated.and_then(|found| found.iter().map(|found| self.answer(start, found, options)).collect());
+            }
+        }
+        Ok(texts.into_iter().zip(found).map(|(text, found)| text.and(found)).collect())
+    }
+
+    /// The answers to texts that run at once.
+    fn generate(&self, sources: &[&[u32]], start: u32, settings: &Settings<'_>, options: &Options) -> Result<Vec<Result<Vec<Generated>>>> {
+        let run = |sources: &[&[u32]]| {
+            let make = |places: &[usize]| Seq2Seq::new(&self.model, &places.iter().map(|&place| sources[place]).collect::<Vec<_>>());
+            generate::generate(make, &vec![&[start][..]; sources.len()], settings)
+        };
+        let mut found = match run(sources) {
+            // What the model cannot run, such as a text beyond its positions, fails alone.
+            Err(error) if error.kind() == ErrorKind::Runtime && sources.len() > 1 => {
+                let lost = || Err(Error::new(ErrorKind::Runtime, "a text was not answered"));
+                sources.iter().map(|source| run(&[source])?.pop().unwrap_or_else(lost)).collect()
+            }
+            Err(error) if error.kind() == ErrorKind::Runtime => vec![Err(error)],
+            found => found?,
+        };
+        // Where the call does not say what runs at once, it is as if each ran alone.
+        let together = if options.batch_size.is_some() { found.len() } else { 1 };
+        found.chunks_mut(together.max(1)).for_each(|found| generate::fill(found, settings.config));
+        Ok(found)
+    }
+
+    fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
+        let tokenizer = self.tokenizer.clone();
+        let size = |field: &str| self.config.integer(field).and_then(|n| usize::try_from(n).ok());
+        Settings {
+            config,
+            vocab_size: size("vocab_size").unwrap_or(0),
+            max_position_embeddings: size("max_position_embeddings"),
+            token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
+            ..Settings::new(config)
+        }
+    }
+
+    /// The token that every answer starts from.
+    fn start(&self, config: &GenerationConfig) -> Result<u32> {
+        let id = config.decoder_start_token_id.or(config.bos_token_id).and_then(|id| u32::try_from(id).ok());
+        id.ok_or_else(|| {
+            Error::config("neither generation_config.json nor config.json has a decoder_start_token_id to start an answer from")
+        })
+    }
+
+    fn answer(&self, start: u32, found: &Generated, options: &Options) -> Result<Answer> {
+        let token_ids = [&[start], &*found.tokens].concat();
+        let text = self.tokenizer.decode(&token_ids, true, Some(false))?;
+        let text = if options.clean_up_tokenization_spaces { clean_up_tokenization(&text) } else { text };
+        Ok(Answer { text, token_ids })
+    }
+}
+
+/// What runs at once, with the places: what the call says, or texts of like lengths.
+fn batches<'a>(mut texts: Vec<(usize, &'a [u32])>, config: &GenerationConfig, size: Option<NonZeroUsize>) -> Vec<Vec<(usize, &'a [u32])>> {
+    if let Some(size) = size {
+        return texts.chunks(size.get()).map(<[_]>::to_vec).collect();
+    }
+    let most = (ROWS / config.rows_per_input().max(1)).max(1);
+    texts.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+    let mut batches: Vec<Vec<(usize, &[u32])>> = Vec::new();
+    for text in texts {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && (batch.len() + 1) * batch[0].1.len() <= TOKENS => batch.push(text),
+            _ => batches.push(vec![text]),
+        }
+    }
+    batches
+}
+
+/// What a call says, but for what is the task's own; and whether the answer is to be tokens.
+pub(super) fn options(parameters: &mut Parameters) -> Result<(Options, bool)> {
+    let tensors = parameters.take::<bool>("return_tensors")?.unwrap_or(false);
+    parameters.take::<bool>("return_text")?;
+    let options = Options {
+        batch_size: parameters.take("batch_size")?,
+        truncation: truncation(parameters)?.unwrap_or_default(),
+        clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?.unwrap_or(false),
+        stop_sequence: parameters.take("stop_sequence")?,
+        generation: parameters.take_rest(GenerationConfig::knows),
+    };
+    Ok((options, tensors))
+}
+
+/// The texts of a call.
+pub(super) fn texts(inputs: &Value) -> Result<Vec<Result<&str>>> {
+    let text = |input: &'_ Value| -> Result<()> {
+        if input.is_string() {
+            Ok(())
+        } else {
+            Err(Error::request("inputs", format!("expected a string or a list of them, not {}", kind(input))))
+        }
+    };
+    match inputs {
+        Value::Array(list) => Ok(list.iter().map(|input| text(input).map(|()| input.as_str().unwrap_or_default())).collect()),
+        one => text(one).map(|()| vec![Ok(one.as_str().unwrap_or_default())]),
+    }
+}
+
+/// The answers as the reference gives them, under names that begin with `name`: a list for a text; for a list of texts each has its
+/// answer, or a list where there are several.
+pub(super) fn shown(name: &str, inputs: &Value, answers: Vec<Result<Vec<Answer>>>, tensors: bool) -> Result<Value> {
+    let record = |answer: Answer| match tensors {
+        true => json!({format!("{name}_token_ids"): answer.token_ids}),
+        false => json!({format!("{name}_text"): answer.text}),
+    };
+    let lists = answers.into_iter().map(|answers| answers.map(|answers| answers.into_iter().map(record).collect::<Vec<Value>>()));
+    if !inputs.is_array() {
+        return lists.into_iter().next().transpose().map(|list| Value::Array(list.unwrap_or_default()));
+    }
+    let mut shown = all(lists.map(|list| list.map(Value::Array)).collect())?;
+    if shown.iter().all(|list| list.as_array().is_some_and(|list| list.len() == 1)) {
+        shown.iter_mut().for_each(|list| *list = list.get_mut(0).map(Value::take).unwrap_or_default());
+    }
+    Ok(Value::Array(shown))
+}
+
+/// The parameters that all these tasks have.
+pub(super) const PARAMETERS: &[&str] = &[
+    "return_tensors",
+    "return_text",
+    "clean_up_tokenization_spaces",
+    "truncation",
+    "stop_sequence",
+    "batch_size",
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "bos_token_id",
+    "decoder_start_token_id",
+    "do_sample",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
+    "encoder_repetition_penalty",
+    "eos_token_id",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "exponential_decay_length_penalty",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "length_penalty",
+    "max_length",
+    "max_new_tokens",
+    "max_time",
+    "min_length",
+    "min_new_tokens",
+    "min_p",
+    "no_repeat_ngram_size",
+    "num_beams",
+    "num_return_sequences",
+    "pad_token_id",
+    "remove_invalid_values",
+    "renormalize_logits",
+    "repetition_penalty",
+    "seed",
+    "sequence_bias",
+    "stop_strings",
+    "suppress_tokens",
+    "temperature",
+    "top_h",
+    "top_k",
+    "top_p",
+    "typical_p",
+    "watermarking_config",
+];

@@ -1,0 +1,22 @@
+//! What the reference's config classes say about generation where `config.json` says nothing.
+
+use serde_json::Value;
+
+/// By `model_type`.
+#[rustfmt::skip]
+const DEFAULTS: &[(&str, &[(&str, i64)])] = &[
+    ("bart", &[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("decoder_start_token_id", 2), ("forced_eos_token_id", 2)]),
+];
+
+/// `config.json` with the tokens, and what else decides how to generate, that the architecture has by default.
+pub fn with_generation_defaults(config: &Value) -> Value {
+    let mut config = config.clone();
+    let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let defaults = DEFAULTS.iter().find(|(name, _)| *name == model_type).map_or(&[][..], |(_, defaults)| defaults);
+    if let Some(fields) = config.as_object_mut() {
+        for (name, value) in defaults {
+            fields.entry(*name).or_insert_with(|| (*value).into());
+        }
+    }
+    config
+}

@@ -146,6 +146,12 @@ impl Weights {
         self.load_as(name, &[], Some(&shape))
     }
 
+    /// One of the tensors that this one stacks along its first dimension: the checkpoint's own bytes.
+    pub fn nth(&self, name: &str, index: usize) -> Tensor {
+        let rows = self.shape(name).and_then(|shape| shape.get(1).copied()).unwrap_or_default();
+        self.part(name, index, 0..rows)
+    }
+
     /// Rows of one of the tensors that this one stacks along its first dimension: the checkpoint's own bytes.
     pub fn part(&self, name: &str, index: usize, rows: Range<usize>) -> Tensor {
         let Some(stacked) = self.shape(name) else { return self.load(name, &[1; 2]) };

@@ -8,6 +8,7 @@ mod generation;
 mod heads;
 mod inputs;
 mod mixture;
+mod mla;
 pub mod sentence;
 mod sizes;
 
@@ -24,6 +25,8 @@ mod convbert;
 mod ctrl;
 mod deberta;
 mod deberta_v2;
+mod deepseek_v2;
+mod deepseek_v3;
 mod distilbert;
 mod electra;
 mod ernie4_5;
@@ -41,6 +44,7 @@ mod gpt2;
 mod gpt_bigcode;
 mod gpt_neo;
 mod gpt_neox;
+mod gpt_oss;
 mod gptj;
 mod granite;
 mod granitemoe;
@@ -48,6 +52,7 @@ mod helium;
 mod hunyuan_v1_dense;
 mod lfm2;
 mod llama;
+mod llama4_text;
 mod longt5;
 mod ministral;
 mod ministral3;
@@ -106,6 +111,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     ctrl::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
+    deepseek_v2::ARCHITECTURE,
+    deepseek_v3::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
     ernie4_5::ARCHITECTURE,
@@ -123,6 +130,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gpt_bigcode::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
     gpt_neox::ARCHITECTURE,
+    gpt_oss::ARCHITECTURE,
     gptj::ARCHITECTURE,
     granite::ARCHITECTURE,
     granitemoe::ARCHITECTURE,
@@ -130,6 +138,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     hunyuan_v1_dense::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
+    llama4_text::ARCHITECTURE,
     longt5::ARCHITECTURE,
     ministral::ARCHITECTURE,
     ministral3::ARCHITECTURE,

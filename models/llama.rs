@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) sliding_window: Option<usize>,
     pub(crate) use_sliding_window: bool,
     max_window_layers: usize,
+    num_nextn_predict_layers: usize,
     pub(crate) layer_types: Option<Vec<String>>,
     #[serde(skip)]
     pub(crate) rope: RopeConfig,
@@ -64,6 +65,7 @@ impl Default for Config {
             sliding_window: None,
             use_sliding_window: false,
             max_window_layers: 28,
+            num_nextn_predict_layers: 0,
             layer_types: None,
             rope: RopeConfig::default(),
         }
@@ -117,6 +119,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) mlp: Mlp,
     /// and what some layers have in its place: from their weights and the normalized hidden states.
     pub(crate) mixture: &'a dyn Fn(&Weights, &Tensor, usize) -> Option<Tensor>,
+    /// What layers have in place of the attention that the rest describes, from its weights and the normalized hidden states.
+    pub(crate) attention: Option<&'a Attention<'a>>,
     /// Queries, keys and values come from one matrix, `qkv_proj`.
     pub(crate) fused: bool,
     /// Queries, keys and values have a bias.
@@ -131,6 +135,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) scale: Option<f32>,
     /// Scores become `cap · tanh(scores / cap)`.
     pub(crate) softcap: Option<f32>,
+    /// Each head has a sink, `sinks`.
+    pub(crate) sinks: bool,
     /// How far back a layer sees.
     pub(crate) window: &'a dyn Fn(usize) -> Option<usize>,
     /// The angles by which positions turn,
@@ -151,6 +157,9 @@ pub(crate) struct Variant<'a> {
     pub(crate) logit_softcap: Option<f32>,
 }
 
+/// An attention of another kind: what layers have in common, its weights, the hidden states, and which layer it is.
+pub(crate) type Attention<'a> = dyn Fn(&Layers, &Weights, &Tensor, usize) -> Tensor + 'a;
+
 impl Variant<'_> {
     /// Llama itself.
     pub(crate) fn new(cfg: &Config) -> Result<Self> {
@@ -160,6 +169,7 @@ impl Variant<'_> {
             last_norm: "norm",
             mlp: Mlp::Gated { bias: cfg.mlp_bias },
             mixture: &|_, _, _| None,
+            attention: None,
             fused: false,
             qkv_bias: cfg.attention_bias,
             projected: &|_, _, x| x.clone(),
@@ -167,6 +177,7 @@ impl Variant<'_> {
             output_bias: cfg.attention_bias,
             scale: None,
             softcap: None,
+            sinks: false,
             window: &|_| None,
             frequencies: vec![cfg.frequencies(&cfg.rope)?],
             turns: &|_| Some(0),
@@ -196,8 +207,15 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
     let norm = |x: &Tensor| variant.norm.of(&base.pp(variant.last_norm), x);
     heads::answer(request, &decoding, &w, &x, norm, |hidden| vocabulary(cfg, variant, &w, &base, hidden));
+    // What looks further ahead than the next token serves speculation only, and lies behind the other layers.
+    for ahead in 0..cfg.num_nextn_predict_layers.min(MOST_AHEAD) {
+        base.skip(&format!("layers.{}.", cfg.num_hidden_layers.saturating_add(ahead)));
+    }
     Ok(vec![request.finish(graph, &w, &base)?])
 }
+
+/// More layers for tokens further ahead than any model has.
+const MOST_AHEAD: usize = 64;
 
 /// A score for each word.
 fn vocabulary(cfg: &Config, variant: &Variant, w: &Weights, base: &Weights, hidden: &Tensor) -> Tensor {
@@ -212,10 +230,11 @@ fn scaled(x: Tensor, factor: f32) -> Tensor {
 
 /// What all layers have in common.
 pub(crate) struct Layers<'a> {
-    cfg: &'a Config,
+    pub(crate) cfg: &'a Config,
     variant: &'a Variant<'a>,
-    decoding: &'a Decoding,
-    rotaries: Vec<Rotary>,
+    pub(crate) decoding: &'a Decoding,
+    /// Those of [`Variant::frequencies`].
+    pub(crate) rotaries: Vec<Rotary>,
 }
 
 impl<'a> Layers<'a> {
@@ -245,6 +264,9 @@ impl<'a> Layers<'a> {
     /// The attention of a layer, with the weights of `w`.
     pub(crate) fn attention(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
         let Self { cfg, variant, decoding, .. } = self;
+        if let Some(other) = variant.attention {
+            return other(self, w, x, index);
+        }
         let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
         let [query, key, value] = self.projections(w, x);
         let rotary = (variant.turns)(index).and_then(|i| self.rotaries.get(i));
@@ -254,14 +276,14 @@ impl<'a> Layers<'a> {
         };
         let (query, key) = (turned("q", query, heads), turned("k", key, groups));
         let usual = CachedAttention::new(heads, groups, size);
-        let window = (variant.window)(index);
-        let how = CachedAttention { scale: variant.scale.unwrap_or(usual.scale), window, softcap: variant.softcap, ..usual };
+        let (window, sinks) = ((variant.window)(index), variant.sinks.then(|| w.get("sinks", &[heads])));
+        let how = CachedAttention { scale: variant.scale.unwrap_or(usual.scale), window, softcap: variant.softcap, sinks, ..usual };
         let attended = cached_attention(decoding, index, &how, &query, &key, &value);
         linear_if(&w.pp(variant.output), &attended, variant.output_bias)
     }
 
     /// Queries, keys and values.
-    fn projections(&self, w: &Weights, x: &Tensor) -> [Tensor; 3] {
+    pub(crate) fn projections(&self, w: &Weights, x: &Tensor) -> [Tensor; 3] {
         let Self { cfg, variant, .. } = self;
         let linear = |name: &str| linear_if(&w.pp(name), x, variant.qkv_bias);
         let [query, key, value] = if variant.fused {

@@ -1,6 +1,6 @@
 //! Attention of decoders: to the tokens so far, whose keys and values are kept from run to run.
 
-use super::attention::scale as usual_scale;
+use super::{attention::scale as usual_scale, lowest};
 use crate::{
     Dtype, Error,
     graph::{Attributes, Dim, Graph, Size, Tensor},
@@ -107,6 +107,17 @@ impl Decoding {
         Self { bias: Some(bias), ..self.clone() }
     }
 
+    /// The same, where a token sees only tokens of its own chunk: those whose positions give the same quotient with `size`.
+    #[must_use]
+    pub fn with_chunks(&self, size: usize) -> Self {
+        let size = self.graph.ints(&[], &[i64::try_from(size.max(1)).unwrap_or(i64::MAX)]);
+        let keys = self.graph.range(&self.total.cast(Dtype::I64)) / &size;
+        let same = (&self.positions / &size).unsqueeze(&[2]).equal(&keys);
+        let float = self.graph.float();
+        let bias = same.select(&self.graph.floats(&[], &[0.0]), &self.graph.floats(&[], &[lowest(float)]));
+        Self { bias: Some(bias.unsqueeze(&[1])), ..self.clone() }
+    }
+
     /// What `hidden`, `(batch, sequence, width)`, has at the tokens whose logits are wanted: `(batch, tokens, width)`.
     pub fn at_the_end(&self, hidden: &Tensor) -> Tensor {
         hidden.gather_nd(&self.wanted.unsqueeze(&[2]), 1)
@@ -141,7 +152,7 @@ pub fn alibi_slopes(graph: &Graph, heads: usize, max: f32) -> Tensor {
 }
 
 /// How one layer attends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CachedAttention {
     /// Heads of the queries.
     pub heads: usize,
@@ -155,12 +166,14 @@ pub struct CachedAttention {
     pub window: Option<usize>,
     /// Scores become `cap · tanh(scores / cap)`.
     pub softcap: Option<f32>,
+    /// The score of each head's sink, `(heads)`: a key that every token sees, and that has no value.
+    pub sinks: Option<Tensor>,
 }
 
 impl CachedAttention {
     /// All tokens so far, with the usual scale.
     pub fn new(heads: usize, groups: usize, size: usize) -> Self {
-        Self { heads, groups, size, scale: usual_scale(size), window: None, softcap: None }
+        Self { heads, groups, size, scale: usual_scale(size), window: None, softcap: None, sinks: None }
     }
 }
 
@@ -205,7 +218,9 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
         None,
         None,
         decoding.bias.as_ref(),
+        how.sinks.as_ref(),
     ];
+    let inputs = if how.sinks.is_some() { &inputs[..] } else { &inputs[..11] };
     let mut attributes = Attributes::new().with("num_heads", heads).with("kv_num_heads", groups).with("scale", how.scale);
     if let Some(window) = how.window {
         attributes = attributes.with("local_window_size", window);
@@ -215,7 +230,7 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     }
     let present = vec![Dim::from("batch_size"), groups.into(), Dim::from(if decoding.caches { TOTAL } else { SEQUENCE }), room.into()];
     let outputs = [(query.dtype(), query.shape()), (query.dtype(), present.clone()), (query.dtype(), present)];
-    let outputs = graph.op("GroupQueryAttention", "com.microsoft", &inputs, attributes, &outputs);
+    let outputs = graph.op("GroupQueryAttention", "com.microsoft", inputs, attributes, &outputs);
     for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)).filter(|_| decoding.caches) {
         graph.give(&format!("present.{layer}.{}{part}", decoding.side), output);
     }

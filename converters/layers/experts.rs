@@ -13,7 +13,7 @@ pub struct Routed {
     /// `(tokens, chosen)`
     experts: Tensor,
     /// How much each of them counts, `(tokens, chosen)`.
-    pub weights: Tensor,
+    weights: Tensor,
     /// How many there are to choose from.
     count: usize,
 }
@@ -29,6 +29,12 @@ impl Routed {
     pub fn chosen_by(choice: &Tensor, scores: &Tensor, chosen: usize) -> Self {
         let (_, experts) = choice.top_k(checked(choice, chosen), -1);
         Self { weights: scores.gather_elements(&experts, -1), experts, count: scores.fixed(-1) }
+    }
+
+    /// Other weights, as a function of these.
+    #[must_use]
+    pub fn weighted(self, of: impl FnOnce(&Tensor) -> Tensor) -> Self {
+        Self { weights: of(&self.weights), ..self }
     }
 
     /// The weights of each token divided by their sum, which counts as no less than `least`.
@@ -74,6 +80,9 @@ impl Groups {
         if count == 0 || !experts.is_multiple_of(count) || kept == 0 || kept > count || best == 0 || best > experts / count {
             let problem = format!("config.json: {kept} of {count} groups of {experts} experts make no sense");
             graph.fail(Error::config(problem));
+            return scores.clone();
+        }
+        if kept == count {
             return scores.clone();
         }
         let grouped = scores.reshape(&[(-1i64).into(), count.into(), (experts / count).into()]);
@@ -147,10 +156,10 @@ impl GatedExperts<'_> {
 
     fn matrices(&self, w: &Weights, expert: usize) -> [Tensor; 3] {
         let [both, down] = self.stacked;
-        match (w.shape(both).as_deref(), w.shape(down).as_deref()) {
-            (Some(&[_, twice, _]), Some(&[_, width, _])) => {
+        match w.shape(both).as_deref() {
+            Some(&[_, twice, _]) => {
                 let part = |rows: Range<usize>| w.part(both, expert, rows);
-                [part(0..twice / 2), part(twice / 2..twice), w.part(down, expert, 0..width)]
+                [part(0..twice / 2), part(twice / 2..twice), w.nth(down, expert)]
             }
             _ => self.each.map(|name| w.pp(expert).pp(name).any("weight", 2)),
         }

@@ -99,6 +99,15 @@ impl RopeConfig {
         self
     }
 
+    /// What DeepSeek's attention multiplies its scores with beside the usual: `(0.1 · mscale_all_dim · ln factor + 1)²`.
+    pub fn score_scale(&self) -> f32 {
+        let p = self.rope_scaling.as_ref().or(self.rope_parameters.as_ref());
+        let scaled = p.filter(|p| p.rope_type.as_deref().or(p.r#type.as_deref()).is_some_and(|kind| kind != "default"));
+        let factor = scaled.and_then(|p| p.factor).filter(|&factor| factor > 1.0).unwrap_or(1.0);
+        let all = scaled.and_then(|p| p.mscale_all_dim).unwrap_or(0.0);
+        (0.1 * all * factor.ln() + 1.0).powi(2) as f32
+    }
+
     /// The frequencies for heads of this size; `theta` and `max_position_embeddings` are those of the model, where these parameters say none.
     ///
     /// # Errors

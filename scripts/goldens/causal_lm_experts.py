@@ -41,3 +41,28 @@ ERNIE = dict(TINY, moe_num_experts=5, moe_k=2, moe_intermediate_size=8, moe_num_
 causal("ernie4_5_moe", "causal_lm", LLAMA, ERNIE)
 causal("ernie4_5_moe", "causal_lm_b", LLAMA3, dict(ERNIE, num_hidden_layers=3, moe_num_shared_experts=0, moe_k=3, moe_layer_start_index=0, moe_layer_interval=2, use_bias=True, tie_word_embeddings=False, **rope(100.0)),
        own_keys=True)
+
+YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=1.0)
+V3 = dict(SMALL, q_lora_rank=12, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, n_routed_experts=8, n_group=4, topk_group=2, num_experts_per_tok=3, moe_intermediate_size=8,
+          n_shared_experts=1, first_k_dense_replace=1, max_position_embeddings=64)
+causal("deepseek_v3", "causal_lm", LLAMA3, dict(V3, rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=0.7)))
+causal("deepseek_v3", "causal_lm_b", LLAMA, dict(V3, q_lora_rank=None, kv_lora_rank=10, qk_rope_head_dim=6, v_head_dim=9, n_group=1, topk_group=1, n_routed_experts=6, first_k_dense_replace=0,
+                                                  norm_topk_prob=False, routed_scaling_factor=1.5, rope_interleave=False, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3, **rope(100.0)),
+       own_keys=True)
+
+V2 = dict(V3, topk_method="greedy", n_group=None, topk_group=None, n_shared_experts=2, norm_topk_prob=False)
+causal("deepseek_v2", "causal_lm", LLAMA3, dict(V2, q_lora_rank=None, rope_parameters=dict(YARN, mscale=0.7, mscale_all_dim=0.7)))
+causal("deepseek_v2", "causal_lm_b", LLAMA, dict(V2, topk_method="group_limited_greedy", n_group=4, topk_group=2, routed_scaling_factor=4.0, first_k_dense_replace=0, attention_bias=True, mlp_bias=True,
+                                                 tie_word_embeddings=True, n_shared_experts=1, rms_norm_eps=1e-3, **rope(100.0)), own_keys=True, generation=4)
+
+OSS = dict(TINY, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=6)
+causal("gpt_oss", "causal_lm", LLAMA3, OSS)
+causal("gpt_oss", "causal_lm_b", LLAMA, dict(OSS, num_hidden_layers=3, num_key_value_heads=1, head_dim=12, layer_types=["full_attention", "sliding_attention", "full_attention"], num_local_experts=5,
+                                             num_experts_per_tok=3, swiglu_alpha=1.2, swiglu_limit=0.6, attention_bias=False, tie_word_embeddings=True, rms_norm_eps=1e-3,
+                                             rope_parameters=dict(YARN, truncate=False)), generation=4)
+
+LLAMA4 = dict(TINY, intermediate_size_mlp=20, head_dim=8, num_local_experts=4, attention_chunk_size=6, no_rope_layers=[1, 0])
+causal("llama4_text", "causal_lm", LLAMA3, LLAMA4)
+causal("llama4_text", "causal_lm_b", LLAMA, dict(LLAMA4, num_hidden_layers=4, num_key_value_heads=1, num_local_experts=3, num_experts_per_tok=2, use_qk_norm=False, no_rope_layers=None, no_rope_layer_interval=3,
+                                                 interleave_moe_layer_step=2, attn_temperature_tuning=True, floor_scale=5, attn_scale=0.9, attention_bias=True, tie_word_embeddings=True, **rope(100.0)),
+       generation=4, coupled="side by side: padding counts as positions where scores grow with them")

@@ -1,0 +1,65 @@
+//! DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>): DeepSeek-V2 whose experts are scored one by one, and chosen with a bias that keeps them busy.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::{Groups, Routed, experts::no_score, gated_mlp, rotary::Pairs},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::Mlp,
+    llama::{Config, Layers, Variant, decoder},
+    mixture::{EXPERTS, gated, scores},
+    mla::Latent,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deepseek_v3", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    num_experts_per_tok: usize,
+    n_group: usize,
+    topk_group: usize,
+    norm_topk_prob: bool,
+    routed_scaling_factor: f32,
+    first_k_dense_replace: usize,
+    rope_interleave: bool,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+        "max_position_embeddings": 4096, "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "norm_topk_prob": true,
+        "routed_scaling_factor": 2.5, "first_k_dense_replace": 3, "rope_interleave": true, "num_nextn_predict_layers": 1,
+    });
+    let mut cfg = Config::of(request, &defaults)?;
+    let (own, latent): (Own, Latent) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    cfg.head_dim = Some(latent.qk_rope_head_dim);
+    let groups = Groups { count: own.n_group, kept: own.topk_group, best: 2 };
+    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
+        (layer >= own.first_k_dense_replace).then(|| {
+            let w = w.pp("mlp");
+            let scores = scores(&w.pp("gate"), x).sigmoid();
+            let corrected = &scores + w.pp("gate").get("e_score_correction_bias", &[scores.fixed(-1)]);
+            let choice = groups.limit(&corrected, no_score(&corrected));
+            let routed = Routed::chosen_by(&choice, &scores, own.num_experts_per_tok);
+            let routed = if own.norm_topk_prob { routed.normalized(1e-20) } else { routed };
+            let routed = routed.scaled(own.routed_scaling_factor);
+            let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, false);
+            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
+        })
+    };
+    let how = (cfg.attention_bias, cfg.rope.score_scale());
+    let attention = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| latent.attention(layers, w, x, layer, how);
+    let variant = Variant {
+        mlp: Mlp::Gated { bias: false },
+        mixture: &mixture,
+        attention: Some(&attention),
+        pairs: if own.rope_interleave { Pairs::Neighbours } else { Pairs::Halves },
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

@@ -1,0 +1,65 @@
+//! gpt-oss (<https://arxiv.org/abs/2508.10925>): heads with sinks, a window in every second layer, and experts with biases and clamped gates.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::{Routed, Weigh, experts},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    llama::{Config, Variant, decoder},
+    mixture::scores,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_oss", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    num_experts_per_tok: usize,
+    swiglu_alpha: f32,
+    swiglu_limit: f32,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let mut defaults = json!({
+        "num_key_value_heads": 8, "head_dim": 64, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "sliding_window": 128,
+        "attention_bias": true, "rope_theta": 150_000.0, "num_experts_per_tok": 4, "swiglu_alpha": 1.702, "swiglu_limit": 7.0,
+    });
+    if request.config.get("rope_scaling").is_none() {
+        defaults["rope_parameters"] = json!({
+            "rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false, "original_max_position_embeddings": 4096,
+        });
+    }
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("mlp");
+        // Weights add up to 1 among those that are chosen.
+        let routed = Routed::best(&scores(&w.pp("router"), x), own.num_experts_per_tok).weighted(|w| w.softmax(-1));
+        let w = w.pp("experts");
+        Some(experts(x, &routed, Weigh::Outputs, |expert, x| own.expert(&w, expert, x)))
+    };
+    let slides = |layer| cfg.slides(layer, |layer| layer % 2 == 0);
+    let variant =
+        Variant { mixture: &mixture, sinks: true, window: &|layer| cfg.sliding_window.filter(|_| slides(layer)), ..Variant::new(&cfg)? };
+    decoder(request, &cfg, &variant)
+}
+
+impl Own {
+    /// `((up + 1) · gate · σ(α gate)) W + b`, whose gates and ups are the even and the odd columns of one product.
+    fn expert(&self, w: &Weights, expert: usize, x: &Tensor) -> Tensor {
+        let both = product(w, "gate_up_proj", expert, x);
+        let columns = |first: i64| both.slice_steps(1, &first.into(), &i64::MAX.into(), 2);
+        let gate = columns(0).min(&both.scalar(self.swiglu_limit));
+        let up = columns(1).clip(-self.swiglu_limit, self.swiglu_limit);
+        let gated = (up + 1.0) * (&gate * (&gate * self.swiglu_alpha).sigmoid());
+        product(w, "down_proj", expert, &gated)
+    }
+}
+
+/// `x W + b` with one expert's part of `(experts, inputs, outputs)` and `(experts, outputs)`.
+fn product(w: &Weights, name: &str, expert: usize, x: &Tensor) -> Tensor {
+    x.matmul(&w.nth(name, expert)) + w.nth(&format!("{name}_bias"), expert)
+}

@@ -164,7 +164,7 @@ impl Tensor {
                 Dim::Fixed(((bound(*end) - bound(*start)).max(0) as usize).div_ceil(step as usize))
             }
             (Some(n), _, _) if step == -1 => Dim::Fixed(n),
-            (None, Size::Fixed(s), Size::Fixed(e)) if step == 1 && *s >= 0 && *e == s + 1 => Dim::Fixed(1),
+            (None, Size::Fixed(s), Size::Fixed(e)) if step == 1 && *s >= 0 && s.checked_add(1) == Some(*e) => Dim::Fixed(1),
             _ => Dim::Unknown,
         };
         if let Some(dim) = shape.get_mut(at) {

@@ -220,6 +220,12 @@ impl Graph {
         self.body.borrow_mut().nodes.push(node);
     }
 
+    /// What stands for an output that is left out.
+    pub(crate) fn nothing(&self) -> ValueId {
+        let float = self.float();
+        self.body.borrow_mut().add_value("", float, Vec::new())
+    }
+
     fn node(&self, op: &str, domain: &str, inputs: &[&Tensor], attributes: Attributes, outputs: &[(Dtype, Vec<Dim>)]) -> Vec<Tensor> {
         let inputs: Vec<_> = inputs.iter().map(|t| Some(*t)).collect();
         self.op(op, domain, &inputs, attributes, outputs)

@@ -1,9 +1,11 @@
 //! Rewrites of finished graphs: abstract operators become those that the target runs best, and what nothing needs goes away.
 
 mod attention;
+mod cached;
 mod prune;
 mod rewrite;
 mod rotary;
+mod skip_norm;
 mod storage;
 
 pub use storage::{Storage, store};
@@ -24,6 +26,8 @@ pub enum Target {
 /// Lowers a graph for a target.
 pub fn lower(body: Body, target: Target) -> Result<Body> {
     let body = attention::lower(body, target)?;
+    let body = cached::lower(body, target)?;
     let body = rotary::lower(body, target)?;
+    let body = skip_norm::lower(body, target)?;
     Ok(prune::prune(body))
 }

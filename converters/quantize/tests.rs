@@ -125,3 +125,27 @@ fn refuses_what_cannot_be_quantized() {
     assert!(n_bits(&large, &NBits { block_size: 24, ..NBits::default() }).is_err());
     assert!(gather_q4(&large, 32).unwrap_err().to_string().contains("odd"));
 }
+
+#[test]
+fn scales_of_least_error_are_better_in_every_block() {
+    let weights: Vec<f32> = (0..64 * 96).map(|i: i32| (i as f32 * 0.7).sin().powi(3) + (i % 7) as f32 * 0.1 - 0.3).collect();
+    let bytes = bits(&weights);
+    for [rows, columns] in [[64, 96], [96, 64]] {
+        let matrix = Matrix::new(&bytes, Dtype::F32, [rows, columns]).unwrap();
+        let usual = NBits { block_size: 32, ..NBits::default() };
+        let errors = [usual, NBits { least_error: true, ..usual }].map(|options| errors(&weights, &n_bits(&matrix, &options).unwrap(), 32));
+        assert!(errors[0].iter().zip(&errors[1]).all(|(usual, least)| least <= &(usual * 1.0001)), "{errors:?}");
+        let sums = errors.map(|errors| errors.iter().sum::<f32>());
+        assert!(sums[1] < 0.95 * sums[0], "{sums:?}");
+    }
+    // Larger blocks for matrices with more rows than columns.
+    let blocks = |shape| n_bits(&Matrix::new(&bytes, Dtype::F32, shape).unwrap(), &NBits::compact()).unwrap().scales.len();
+    assert_eq!((blocks([64, 96]), blocks([96, 64])), (64 * 3, 96));
+}
+
+/// The squared error of each block.
+fn errors(weights: &[f32], blocks: &Blocks, size: usize) -> Vec<f32> {
+    let numbers: Vec<f32> = blocks.values.iter().flat_map(|byte| [byte & 15, byte >> 4]).map(|n| f32::from(n) - 8.0).collect();
+    let each = weights.chunks(size).zip(numbers.chunks(size)).zip(&blocks.scales);
+    each.map(|((weights, numbers), scale)| weights.iter().zip(numbers).map(|(w, n)| (w - n * scale).powi(2)).sum()).collect()
+}

@@ -44,7 +44,7 @@ pub(super) fn storage(dtype: ModelDtype) -> Result<Option<Storage>> {
         ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
         // What transformers.js calls q8, `model_quantized.onnx`, is this as well, not 8 bits in blocks.
         ModelDtype::Int8 | ModelDtype::Q8 => Ok(Some(Storage::Int8)),
-        ModelDtype::Q4 => Ok(Some(Storage::Blocks(NBits::default()))),
+        ModelDtype::Q4 => Ok(Some(Storage::Blocks(NBits::compact()))),
         other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8, q8 or q4, not to {other}"))),
     }
 }

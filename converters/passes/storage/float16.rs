@@ -16,7 +16,7 @@ pub(super) struct Float16 {
 }
 
 impl Pass for Float16 {
-    fn replace(&mut self, graph: &Graph, node: &Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
+    fn replace(&mut self, graph: &Graph, node: &mut Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
         let mut changed = node.clone();
         for input in changed.inputs.iter_mut().flatten() {
             let Some(weight) = casts.weight(graph, *input, 1) else { continue };

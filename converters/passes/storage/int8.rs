@@ -36,7 +36,7 @@ pub(super) struct Int8 {
 }
 
 impl Pass for Int8 {
-    fn replace(&mut self, graph: &Graph, node: &Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
+    fn replace(&mut self, graph: &Graph, node: &mut Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
         let replaced = match Reader::of(node) {
             Some(Reader::Linear(x, w)) => self.linear(graph, x, w, casts)?,
             Some(Reader::Sum(a, b)) => self.biased(graph, a, b).or_else(|| self.biased(graph, b, a)),

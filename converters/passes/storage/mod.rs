@@ -64,8 +64,8 @@ pub fn store(body: Body, storage: Storage) -> Result<Body> {
 
 /// One way of storing weights.
 trait Pass {
-    /// What takes the place of a node, where it reads a weight that is to be stored in another way.
-    fn replace(&mut self, graph: &Graph, node: &Node, casts: &Casts) -> Result<Option<Vec<Tensor>>>;
+    /// What takes the place of a node, where it reads a weight that is to be stored in another way; or changes what it reads.
+    fn replace(&mut self, graph: &Graph, node: &mut Node, casts: &Casts) -> Result<Option<Vec<Tensor>>>;
 }
 
 /// The operators that quantized weights are made for.

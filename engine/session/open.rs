@@ -70,11 +70,17 @@ fn open_on(
     let builder = configure(runtime, source, options, device).map_err(raw::runtime_error)?;
     let builder = limit_memory(runtime, builder, options, device)?;
     let mut builder = provider.add(builder, &device, options, in_library)?;
+    #[cfg(target_os = "linux")]
+    let before = (device == Device::Cpu).then(super::huge_pages::Before::now);
     let session = match source {
         Source::File(path) => builder.commit_from_file(path),
         Source::Memory { model, .. } => builder.commit_from_memory(model),
     };
     let session = session.map_err(|error| open_error(error, source, device))?;
+    #[cfg(target_os = "linux")]
+    if let Some(before) = before {
+        before.collapse_new();
+    }
     Ok(Opened { session, device, concurrent: provider.concurrent })
 }
 

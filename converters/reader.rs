@@ -33,15 +33,30 @@ impl Operator {
 ///
 /// # Errors
 /// A file that cannot be read, or is no ONNX model.
-#[allow(unsafe_code)]
 pub fn operators(path: &Path) -> Result<Vec<Operator>> {
+    let mut found = Vec::new();
+    read(path)?.graph.into_iter().for_each(|graph| graph.operators(&mut found));
+    Ok(found)
+}
+
+/// The files that hold a file's weights, relative to its folder.
+///
+/// # Errors
+/// As [`operators`].
+pub fn external_files(path: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    read(path)?.graph.into_iter().for_each(|graph| graph.external_files(&mut found));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+#[allow(unsafe_code)]
+fn read(path: &Path) -> Result<Model> {
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
     // SAFETY: the bytes are only looked at here, as those of weights are.
     let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
-    let model = Model::decode(&bytes[..]).map_err(|error| Error::checkpoint(format!("{}: no ONNX model: {error}", path.display())))?;
-    let mut found = Vec::new();
-    model.graph.into_iter().for_each(|graph| graph.operators(&mut found));
-    Ok(found)
+    Model::decode(&bytes[..]).map_err(|error| Error::checkpoint(format!("{}: no ONNX model: {error}", path.display())))
 }
 
 impl Graph {
@@ -57,6 +72,15 @@ impl Graph {
     }
 }
 
+impl Graph {
+    fn external_files(self, found: &mut Vec<String>) {
+        let entries = self.initializer.into_iter().flat_map(|tensor| tensor.external_data);
+        found.extend(entries.filter(|entry| entry.key == "location").map(|entry| entry.value));
+        let attributes = self.node.into_iter().flat_map(|node| node.attribute);
+        attributes.flat_map(|attribute| attribute.g.into_iter().chain(attribute.graphs)).for_each(|graph| graph.external_files(found));
+    }
+}
+
 // The messages of onnx.proto3 with only the fields that are looked at: prost skips the others where they lie.
 
 #[derive(Clone, PartialEq, Message)]
@@ -69,6 +93,22 @@ struct Model {
 struct Graph {
     #[prost(message, repeated, tag = "1")]
     node: Vec<Node>,
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<Tensor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Tensor {
+    #[prost(message, repeated, tag = "13")]
+    external_data: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -8,8 +8,9 @@ mod goldens;
 
 use std::{fs, path::Path};
 
+use formers::generate::LanguageModel as _;
 use formers::model::{Pretrained, Source};
-use formers::{Options, Result};
+use formers::{ErrorKind, Options, Result};
 use goldens::{json, media, same};
 
 fn root() -> &'static Path {
@@ -43,9 +44,10 @@ fn options(folder: &Path) -> Options {
 
 /// What of a golden is not answered as Python does.
 fn differences(golden: &Path, options: Options) -> Result<Vec<String>> {
-    let pipeline = formers::pipeline("text-generation", options)?;
-    let mut wrong = Vec::new();
-    for case in json(golden)["cases"].as_array().unwrap() {
+    let (cases, mut wrong) = (json(golden)["cases"].clone(), Vec::new());
+    let task = cases[0]["task"].as_str().unwrap();
+    let pipeline = formers::pipeline(task, options)?;
+    for case in cases.as_array().unwrap().iter().filter(|case| case["task"] == task) {
         let name = format!("{} {}", case["inputs"], case["parameters"]);
         match (pipeline.call(&media(golden, &case["inputs"]), &case["parameters"]), case.get("error")) {
             (Err(_), Some(_)) => {}
@@ -66,7 +68,9 @@ fn exports_answer_as_their_checkpoints_do() {
         let checkpoints = root().join("generate/models").join(model.file_name().unwrap());
         for (index, export) in folders(&model).into_iter().enumerate().filter(|(_, path)| path.to_string_lossy().contains(&chosen)) {
             // The attention of onnxruntime-genai wants wide heads.
-            let checkpoint = checkpoints.join(if export.join("genai_config.json").exists() { "causal_lm_wide" } else { "causal_lm" });
+            let wide = export.join("genai_config.json").exists();
+            let name = if wide { "causal_lm_wide" } else { "causal_lm" };
+            let checkpoint = checkpoints.join(if export.join("encoder_model.onnx").exists() { "seq2seq" } else { name });
             // At the root as Optimum has them, and in a folder as transformers.js.
             let folder = published(&checkpoint, &export, if index % 2 == 0 { "" } else { "onnx" });
             let name = export.strip_prefix(root()).unwrap().display().to_string();
@@ -81,6 +85,38 @@ fn exports_answer_as_their_checkpoints_do() {
     assert!(count >= 13 || !chosen.is_empty(), "{count}");
 }
 
+/// A folder of onnxruntime-genai has no `config.json`, and may call its graph anything.
+#[test]
+fn a_folder_of_genai_needs_no_config() {
+    let (checkpoint, export) = (root().join("generate/models/llama/causal_lm_wide"), root().join("ready/llama/genai"));
+    let folder = published(&checkpoint, &export, "");
+    for file in ["config.json", "generation_config.json"] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    fs::rename(folder.path().join("model.onnx"), folder.path().join("decoder.onnx")).unwrap();
+    let file = folder.path().join("genai_config.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"model.onnx\"", "\"decoder.onnx\"")).unwrap();
+    let pretrained = Pretrained::open(Options::new(folder.path().to_string_lossy())).unwrap();
+    let files = pretrained.files().unwrap();
+    for needed in ["decoder.onnx", "model.onnx.data", "genai_config.json"] {
+        assert!(files.iter().any(|file| file == needed), "{needed}: {files:?}");
+    }
+    assert_eq!(differences(&checkpoint.join("golden.json"), Options::new(folder.path().to_string_lossy())).unwrap(), [""; 0]);
+}
+
+/// A checkpoint's export as if somebody else had made it.
+fn foreign(checkpoint: &Path) -> tempfile::TempDir {
+    let export = tempfile::tempdir().unwrap();
+    let pretrained = Pretrained::open(Options::new(checkpoint.to_string_lossy())).unwrap();
+    pretrained.export(pretrained.head(), export.path()).unwrap();
+    let model = export.path().join("onnx/model.onnx");
+    let bytes = fs::read(&model).unwrap();
+    let place = bytes.windows(7).position(|name| name == b"formers").unwrap();
+    fs::write(&model, [&bytes[..place], b"another", &bytes[place + 7..]].concat()).unwrap();
+    export
+}
+
 /// Graphs from here as if others had made them: attention with a cache that is written in place, and `num_logits_to_keep`.
 #[test]
 fn graphs_of_others_that_look_like_ours_answer_as_well() {
@@ -91,13 +127,7 @@ fn graphs_of_others_that_look_like_ours_answer_as_well() {
         if !checkpoint.ends_with("causal_lm") || formers_models::couples_rows(&config) {
             continue;
         }
-        let export = tempfile::tempdir().unwrap();
-        let pretrained = Pretrained::open(Options::new(checkpoint.to_string_lossy())).unwrap();
-        pretrained.export(pretrained.head(), export.path()).unwrap();
-        let model = export.path().join("onnx/model.onnx");
-        let bytes = fs::read(&model).unwrap();
-        let place = bytes.windows(7).position(|name| name == b"formers").unwrap();
-        fs::write(&model, [&bytes[..place], b"another", &bytes[place + 7..]].concat()).unwrap();
+        let export = foreign(&checkpoint);
         let name = checkpoint.strip_prefix(root()).unwrap().display().to_string();
         match differences(&checkpoint.join("golden.json"), options(export.path())) {
             Ok(differences) => wrong.extend(differences.into_iter().map(|difference| format!("{name}: {difference}"))),
@@ -107,4 +137,96 @@ fn graphs_of_others_that_look_like_ours_answer_as_well() {
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 20, "{count}");
+}
+
+/// A text in runs of several tokens, of which some are taken back: the logits are those of one token at a time.
+#[test]
+fn caches_with_room_go_back() {
+    for (checkpoint, export) in
+        [("llama/causal_lm_wide", "llama/genai"), ("gpt2/causal_lm", "gpt2/without_cache"), ("gpt2/causal_lm", "gpt2/plain")]
+    {
+        let folder = published(&root().join("generate/models").join(checkpoint), &root().join("ready").join(export), "");
+        let pretrained = Pretrained::open(options(folder.path())).unwrap();
+        let model = pretrained.model(pretrained.head()).unwrap();
+        let open = || formers::generate::open(&model, pretrained.config.value()).unwrap();
+        let text: Vec<u32> = (0..40u32).map(|i| (i * i * 7 + i * 3) % 90).collect();
+        let mut plain = open();
+        let expected: Vec<Vec<f32>> = text.iter().map(|token| plain.forward(&[&[*token]]).unwrap()).collect();
+        let mut drafted = open();
+        let vocabulary = drafted.forward(&[&text[..5]]).unwrap().len();
+        if export.ends_with("plain") {
+            let error = drafted.extend(&text[5..7]).unwrap_err();
+            assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("cut back"), "{error}");
+            continue;
+        }
+        for at in (5..36).step_by(3) {
+            let logits = drafted.extend(&[&text[at..at + 3], &[7, 7]].concat()).unwrap();
+            drafted.cut(at + 3).unwrap();
+            for (row, expected) in logits.chunks(vocabulary).zip(&expected[at..at + 3]) {
+                let far = row.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(far < 1e-4, "{export}: {at}: {far}");
+            }
+        }
+        assert!(drafted.cut(99).is_err());
+        drafted.select(&[0, 0]).unwrap();
+        assert!(drafted.extend(&[1]).is_err() && drafted.forward(&[&[1]]).is_err() && drafted.select(&[2]).is_err());
+    }
+}
+
+/// Longer than the room that is made at once, with rows that change places and go: the same logits.
+#[test]
+fn caches_with_room_grow() {
+    let folder = foreign(&root().join("generate/models/llama/causal_lm"));
+    let config = fs::read_to_string(folder.path().join("config.json")).unwrap();
+    assert!(config.contains("\"max_position_embeddings\": 128"), "the test goes to the end of the rotary table");
+    let pretrained = Pretrained::open(options(folder.path())).unwrap();
+    let model = pretrained.model(pretrained.head()).unwrap();
+    let open = || formers::generate::open(&model, pretrained.config.value()).unwrap();
+    let texts: Vec<Vec<u32>> = (0..3u32).map(|row| (0..300u32).map(|i| (i * i * 7 + row * 31 + i) % 90).collect()).collect();
+    let mut decoder = open();
+    // Two of one length, and one of another.
+    let starts = [4, 9, 4];
+    let mut order = vec![0, 1, 2];
+    let mut logits = decoder.forward(&texts.iter().zip(starts).map(|(text, n)| &text[..n]).collect::<Vec<_>>()).unwrap();
+    for step in 0..290 {
+        let chosen: &[usize] = match step {
+            50 => &[2, 1, 0],
+            150 => &[1, 1, 0, 2],
+            250 => &[3, 0, 2],
+            _ => &[],
+        };
+        if !chosen.is_empty() {
+            decoder.select(chosen).unwrap();
+            order = chosen.iter().map(|&row| order[row]).collect();
+        }
+        let next: Vec<[u32; 1]> = order.iter().map(|&row| [texts[row][starts[row] + step]]).collect();
+        logits = decoder.forward(&next.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>()).unwrap();
+    }
+    let vocabulary = logits.len() / order.len();
+    for (row, logits) in order.into_iter().zip(logits.chunks(vocabulary)) {
+        let expected = open().forward(&[&texts[row][..starts[row] + 290]]).unwrap();
+        let far = logits.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-3, "row {row}: {far}");
+    }
+}
+
+#[test]
+fn graphs_that_cannot_be_wired_say_why() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("position_ids", "positiom_ids", &["positiom_ids", "does not fill"]),
+        ("present.1.value", "presemt.1.value", &["past_key_values.1.value", "present.1.value"]),
+        ("logits", "logitz", &["logits"]),
+        ("past_key_values.0.key", "pbst_key_values.0.key", &["pbst_key_values.0.key"]),
+    ];
+    for (name, other, says) in cases {
+        let folder = published(&root().join("generate/models/gpt2/causal_lm"), &root().join("ready/gpt2/plain"), "");
+        let file = folder.path().join("model.onnx");
+        let mut bytes = fs::read(&file).unwrap();
+        let places: Vec<usize> =
+            bytes.windows(name.len()).enumerate().filter(|(_, part)| *part == name.as_bytes()).map(|(at, _)| at).collect();
+        places.iter().for_each(|at| bytes[*at..at + name.len()].copy_from_slice(other.as_bytes()));
+        fs::write(&file, bytes).unwrap();
+        let error = formers::pipeline("text-generation", options(folder.path())).err().unwrap();
+        assert!(error.kind() == ErrorKind::Unsupported && says.iter().all(|part| error.to_string().contains(part)), "{name}: {error}");
+    }
 }

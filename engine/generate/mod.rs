@@ -25,9 +25,9 @@ mod stream;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
-pub use exported::ExportedDecoder;
+pub use exported::{ExportedDecoder, ExportedSeq2Seq};
 pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, fill, generate};
-pub use open::open;
+pub use open::{check_two_sided, open, open_two_sided};
 pub use scores::log_softmax;
 pub use seq2seq::Seq2Seq;
 pub use steps::{NewToken, Steps};

@@ -1,13 +1,14 @@
-//! The language model that a model's sessions are.
+//! The language model that a model's sessions are: graphs that were made here, or ready-made ones.
 
 use formers_models::{anew_beyond, couples_rows};
 use serde_json::Value;
 
-use super::{Decoder, ExportedDecoder, LanguageModel};
+use super::{Decoder, ExportedDecoder, ExportedSeq2Seq, LanguageModel, Seq2Seq};
 use crate::Result;
 use crate::model::Model;
+use crate::session::Session;
 
-/// A decoder without rows: a graph that was made here, or a ready-made one.
+/// A decoder without rows.
 ///
 /// # Errors
 /// Inputs that nobody fills, and a cache that does not go on from run to run.
@@ -18,6 +19,26 @@ pub fn open<'a>(model: &'a Model, config: &Value) -> Result<Box<dyn LanguageMode
         }
         _ => Box::new(ExportedDecoder::new(model, config)?),
     })
+}
+
+/// The decoder of some texts, which the encoder has read.
+///
+/// # Errors
+/// A text without tokens, and what fails in the model.
+pub fn open_two_sided<'a>(model: &'a Model, config: &Value, texts: &[&[u32]]) -> Result<Box<dyn LanguageModel + Send + 'a>> {
+    if is_own(model) { Ok(Box::new(Seq2Seq::new(model, texts)?)) } else { Ok(Box::new(ExportedSeq2Seq::new(model, config, texts)?)) }
+}
+
+/// Whether a model is one for [`open_two_sided`].
+///
+/// # Errors
+/// Inputs that nobody fills, and what the decoder needs of the encoder and that one does not give.
+pub fn check_two_sided(model: &Model, config: &Value) -> Result<()> {
+    if is_own(model) { Seq2Seq::check(model) } else { ExportedSeq2Seq::check(model, config) }
+}
+
+fn is_own(model: &Model) -> bool {
+    model.session(Seq2Seq::DECODER).is_ok_and(Session::is_own)
 }
 
 impl<M: LanguageModel + ?Sized> LanguageModel for Box<M> {

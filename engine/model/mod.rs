@@ -4,6 +4,7 @@ mod cache;
 mod convert;
 mod export;
 mod files;
+mod genai;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only language models have caches
 mod in_place;
 mod onnx;
@@ -50,7 +51,11 @@ impl Pretrained {
     /// Opens a folder or a Hub name.
     pub fn open(options: Options) -> Result<Self> {
         let checkpoint = Checkpoint::open(&options.model, &options.hub)?;
-        let config = checkpoint.json("config.json")?.ok_or_else(|| {
+        let config = match checkpoint.json("config.json")? {
+            Some(config) => Some(config),
+            None => genai::config(&checkpoint)?,
+        };
+        let config = config.ok_or_else(|| {
             Error::new(
                 crate::ErrorKind::Checkpoint,
                 format!("{}: no config.json, so this is no Transformers checkpoint", checkpoint.name()),

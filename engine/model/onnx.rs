@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use formers_converters::reader::external_files;
 use formers_models::Head;
 use serde_json::Value;
 
-use super::{ModelDtype, Pretrained, part::Part};
+use super::{ModelDtype, Pretrained, genai, part::Part};
 use crate::{Error, Result, hub::Checkpoint};
 
 /// Where exports lie.
@@ -48,7 +49,7 @@ fn are_there(checkpoint: &Checkpoint, roles: &[&str]) -> bool {
 
 /// The roles that make the model with this head.
 fn roles(pretrained: &Pretrained, head: Head) -> &'static [&'static str] {
-    let two_sided = head == Head::CausalLm && pretrained.config.value().get("is_encoder_decoder") == Some(&Value::Bool(true));
+    let two_sided = head == Head::Seq2SeqLm;
     let (first, second) = if two_sided { (TWO_SIDED, ROLES) } else { (ROLES, TWO_SIDED) };
     let there = |roles: &&&[&str]| are_there(&pretrained.checkpoint, roles);
     first.iter().chain(second).find(there).copied().unwrap_or(&["model"])
@@ -76,7 +77,10 @@ fn available(checkpoint: &Checkpoint, role: &str) -> Vec<(ModelDtype, String)> {
         let paths = FOLDERS.iter().map(|folder| format!("{folder}{role}{}.onnx", dtype.suffix()));
         paths.into_iter().find(|path| checkpoint.has(path)).map(|path| (*dtype, path))
     };
-    BEST.iter().filter_map(find).collect()
+    let found: Vec<_> = BEST.iter().filter_map(find).collect();
+    // onnxruntime-genai lets files have any name; what type they are nobody says.
+    let named = || genai::decoder(checkpoint).filter(|file| role == "model" && checkpoint.has(file));
+    if found.is_empty() { named().map(|file| (ModelDtype::Fp32, file)).into_iter().collect() } else { found }
 }
 
 /// The file of a role in the type that was asked for, or that the repository's own `transformers.js_config` names.
@@ -113,19 +117,26 @@ pub(super) fn files(pretrained: &Pretrained) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for role in roles(pretrained, pretrained.head()) {
         let (_, file) = chosen(pretrained, role)?;
-        files.extend(with_data(&pretrained.checkpoint, &file).into_iter().map(str::to_owned));
+        files.extend(with_data(&pretrained.checkpoint, &file));
     }
     Ok(files)
 }
 
 fn fetch(checkpoint: &Checkpoint, file: &str) -> Result<std::path::PathBuf> {
-    checkpoint.fetch(&with_data(checkpoint, file))?;
+    checkpoint.fetch(&[file])?;
+    let files = with_data(checkpoint, file);
+    checkpoint.fetch(&files.iter().map(String::as_str).collect::<Vec<_>>())?;
     checkpoint.path(file)
 }
 
-/// The file and the files of its external data (`model.onnx_data`, `model.onnx_data_1`, …, or `model.onnx.data`).
-fn with_data<'a>(checkpoint: &'a Checkpoint, file: &'a str) -> Vec<&'a str> {
+/// The file and those of its weights: the ones that it names where it is on this machine, and the usual names
+/// (`model.onnx_data`, `model.onnx_data_1`, …, or `model.onnx.data`).
+fn with_data(checkpoint: &Checkpoint, file: &str) -> Vec<String> {
     let (chunks, old) = (format!("{file}_data"), format!("{file}.data"));
-    let data = checkpoint.files().iter().map(String::as_str).filter(|f| f.starts_with(&chunks) || *f == old);
-    std::iter::once(file).chain(data).collect()
+    let folder = file.rfind('/').map_or("", |end| &file[..=end]);
+    // A file that cannot be read is for whoever opens it to say.
+    let named = checkpoint.local(file).and_then(|path| external_files(&path).ok()).unwrap_or_default();
+    let named: Vec<String> = named.into_iter().map(|name| format!("{folder}{name}")).collect();
+    let data = checkpoint.files().iter().filter(|f| f.starts_with(&chunks) || **f == old || named.contains(f));
+    std::iter::once(file.to_owned()).chain(data.cloned()).collect()
 }

@@ -10,7 +10,7 @@ use super::{Parameters, arguments::all, arguments::kind, tokenize::truncation};
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Generated, Seq2Seq, Settings},
+    generate::{self, Generated, Settings},
     model::{Model, Pretrained},
     preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
 };
@@ -62,8 +62,8 @@ impl TextToText {
     pub(crate) fn load(pretrained: &Pretrained, task: &str) -> Result<Self> {
         let named = |e: Error| e.at(pretrained.checkpoint.name());
         let model = pretrained.model(Head::Seq2SeqLm)?;
-        Seq2Seq::check(&model).map_err(named)?;
         let config = pretrained.config.value();
+        generate::check_two_sided(&model, config).map_err(named)?;
         let mut own = config.get("task_specific_params").and_then(|tasks| tasks.get(task)?.as_object().cloned()).unwrap_or_default();
         let prefix = own.remove("prefix").or_else(|| config.get("prefix").cloned());
         let generation = pretrained.checkpoint.json("generation_config.json")?;
@@ -128,7 +128,10 @@ impl TextToText {
     /// The answers to texts that run at once.
     fn generate(&self, sources: &[&[u32]], start: u32, settings: &Settings<'_>, options: &Options) -> Result<Vec<Result<Vec<Generated>>>> {
         let run = |sources: &[&[u32]]| {
-            let make = |places: &[usize]| Seq2Seq::new(&self.model, &places.iter().map(|&place| sources[place]).collect::<Vec<_>>());
+            let make = |places: &[usize]| {
+                let texts: Vec<&[u32]> = places.iter().map(|&place| sources[place]).collect();
+                generate::open_two_sided(&self.model, self.config.value(), &texts)
+            };
             generate::generate(make, &vec![&[start][..]; sources.len()], settings)
         };
         let mut found = match run(sources) {

@@ -25,13 +25,14 @@ MODELS = GOLDENS / "generate" / "models"
 
 
 def main(parts):
-    for model, forms in {"gpt2": [plain, without_cache, two, merged], "llama": [plain], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain]}.items():
+    decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain]}
+    for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache]}).items():
         if parts and model not in parts:
             continue
-        weights = {}
+        checkpoint, weights = MODELS / model / ("causal_lm" if model in decoders else "seq2seq"), {}
         for form in forms:
             with tempfile.TemporaryDirectory() as folder:
-                write(OUT / model / form.__name__, form(MODELS / model / "causal_lm", Path(folder)), weights)
+                write(OUT / model / form.__name__, form(checkpoint, Path(folder)), weights)
         (OUT / model / "weights.onnx_data").write_bytes(b"".join(weights))
 
 
@@ -113,6 +114,23 @@ def fused(checkpoint, folder):
             else:
                 add(model, "Squeeze", [add(model, "Concat", inner, axis=-1), axis], whole.name)
     return {"model": model}
+
+
+def sides(checkpoint, folder, *names):
+    main_export(str(checkpoint), output=folder, task="text2text-generation-with-past", do_validation=False)
+    return {name: onnx.load(folder / f"{name}.onnx") for name in names}
+
+
+def sides_merged(checkpoint, folder):
+    return sides(checkpoint, folder, "encoder_model", "decoder_model_merged")
+
+
+def sides_two(checkpoint, folder):
+    return sides(checkpoint, folder, "encoder_model", "decoder_model", "decoder_with_past_model")
+
+
+def sides_without_cache(checkpoint, folder):
+    return sides(checkpoint, folder, "encoder_model", "decoder_model")
 
 
 # ---- changes of a graph

@@ -11,6 +11,8 @@ pub(super) struct Tokens {
     pub(super) ids: Array2<i64>,
     /// How many the cache has of each row.
     pub(super) past: usize,
+    /// Logits are wanted for so many tokens at the end of each row.
+    pub(super) keep: usize,
 }
 
 /// Names of inputs that [`Tokens::value`] fills.
@@ -36,13 +38,13 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 impl Tokens {
-    pub(super) fn new(rows: &[&[u32]], past: usize) -> Self {
+    pub(super) fn new(rows: &[&[u32]], past: usize, keep: usize) -> Self {
         let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let mut ids = Array2::zeros((rows.len(), width));
         for (mut ids, row) in ids.rows_mut().into_iter().zip(rows) {
             ids.iter_mut().zip(*row).for_each(|(id, token)| *id = i64::from(*token));
         }
-        Self { ids, past }
+        Self { ids, past, keep }
     }
 
     fn total(&self) -> usize {
@@ -61,7 +63,7 @@ impl Tokens {
             "cache_position" => positions().collect::<Array1<i64>>().into(),
             "token_type_ids" => Array2::<i64>::zeros((rows, width)).into(),
             "use_cache_branch" => shaped(port, i64::from(self.past > 0)),
-            "num_logits_to_keep" | "logits_to_keep" => shaped(port, 1),
+            "num_logits_to_keep" | "logits_to_keep" => shaped(port, self.keep as i64),
             "past_sequence_length" => shaped(port, self.past as i64),
             "total_sequence_length" => shaped(port, self.total() as i64),
             _ => return Ok(None),

@@ -97,6 +97,11 @@ fn sizes(port: &Port, heads: Heads) -> Result<Vec<Size>> {
 }
 
 impl Part {
+    /// The output that holds it after a run of rows with so many tokens.
+    pub(super) fn output(&self, tokens: usize) -> Option<&str> {
+        if tokens == 0 { Some(&self.first) } else { self.next.as_deref() }
+    }
+
     /// What it is before there are any tokens: nothing for each of them, and zeros for a state.
     pub(super) fn empty(&self, rows: usize) -> Result<Value> {
         let size = |size: &Size| match size {

@@ -39,8 +39,22 @@ impl Room {
         Ok(&mut self.buffer)
     }
 
-    /// Rows of this one.
-    pub(super) fn select(&self, rows: &[usize]) -> Result<Self> {
+    /// Row `i` becomes a copy of what row `rows[i]` was, for as many rows as there are: only those that change are copied.
+    pub(super) fn reorder(&mut self, rows: &[usize]) {
+        let row = self.buffer.bytes().len() / self.shape()[0].max(1);
+        let moved: Vec<(usize, usize)> = rows.iter().copied().enumerate().filter(|(to, from)| to != from).collect();
+        let bytes = self.buffer.bytes_mut();
+        let of = |from: &usize| bytes.get(from * row..(from + 1) * row).map(<[u8]>::to_vec).unwrap_or_default();
+        let taken: Vec<Vec<u8>> = moved.iter().map(|(_, from)| of(from)).collect();
+        for ((to, _), taken) in moved.iter().zip(taken) {
+            if let Some(place) = bytes.get_mut(to * row..(to + 1) * row).filter(|place| place.len() == taken.len()) {
+                place.copy_from_slice(&taken);
+            }
+        }
+    }
+
+    /// Rows of this one, as a copy.
+    pub(super) fn selected(&self, rows: &[usize]) -> Result<Self> {
         Ok(Self { buffer: self.moved(rows, self.room(), self.room())?, is_window: self.is_window })
     }
 

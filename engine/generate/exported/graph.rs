@@ -1,0 +1,83 @@
+//! The sessions of a decoder, and how tokens go through them.
+
+use serde_json::Value as Json;
+
+use super::group::Kept;
+use super::ports::{self, Heads, Part};
+use super::{inputs, room::Room};
+use crate::model::{InPlace, Model};
+use crate::session::{Dim, Session};
+use crate::{Error, Result};
+
+/// The roles of a decoder's files, as they are looked for: the first that are all there are taken.
+const ROLES: &[&[&str]] = &[
+    &["model"],
+    &["decoder_model_merged"],
+    &["decoder_model", "decoder_with_past_model"],
+    &["decoder_with_past_model"],
+    &["decoder_model"],
+];
+
+/// A decoder's sessions with the parts of its cache.
+#[derive(Debug)]
+pub(super) struct Graph<'a> {
+    /// Runs prompts
+    pub(super) first: &'a Session,
+    /// and single tokens: often the same one.
+    pub(super) next: &'a Session,
+    pub(super) parts: Vec<Part>,
+    /// The parts that are written in place, by their inputs, with the tokens that there is room for where that never grows.
+    written: Vec<(String, Option<usize>)>,
+    /// Whether it takes only one row at a time.
+    pub(super) alone: bool,
+}
+
+impl<'a> Graph<'a> {
+    /// The decoder among a model's parts; the caller fills the inputs `beside`.
+    pub(super) fn new(model: &'a Model, config: &Json, beside: &[&str]) -> Result<Self> {
+        let is_there = |role: &&str| model.roles().any(|there| there == *role);
+        let roles = ROLES.iter().find(|roles| roles.iter().all(is_there));
+        let (Some(first), Some(last)) = roles.map_or((None, None), |roles| (roles.first(), roles.last())) else {
+            let there: Vec<&str> = model.roles().collect();
+            return Err(Error::unsupported(format!("there is no decoder among {}", there.join(", "))));
+        };
+        let (first, next) = (model.session(first)?, model.session(last)?);
+        for session in [first, next] {
+            check(session, beside)?;
+        }
+        let parts = ports::parts(first, next, Heads::of(config))?;
+        let in_place = model.in_place(last);
+        let written = parts.iter().filter(|part| Room::fits(part)).filter_map(|part| {
+            let same =
+                |place: &&InPlace| part.input == place.input && part.first == place.output && part.next.as_ref() == Some(&place.output);
+            in_place.iter().find(same).map(|place| (part.input.clone(), place.window))
+        });
+        let one_row = |port: &&crate::session::Port| port.name.ends_with("input_ids") && port.shape.first() == Some(&Dim::Fixed(1));
+        let alone = [first, next].into_iter().flat_map(Session::inputs).find(one_row).is_some();
+        Ok(Self { first, next, written: written.collect(), parts, alone })
+    }
+
+    /// Whether what runs leave can be cut back: by forgetting tokens, or the lengths alone.
+    pub(super) fn goes_back(&self) -> bool {
+        self.parts.iter().all(|part| self.written.iter().any(|(input, window)| *input == part.input && window.is_none()))
+    }
+
+    /// A part of the cache of rows without tokens.
+    pub(super) fn empty(&self, part: &Part, rows: usize) -> Result<Kept> {
+        match self.written.iter().find(|(input, _)| *input == part.input) {
+            Some((_, window)) => Room::new(part, rows, *window).map(Kept::Room),
+            None => part.empty(rows).map(Kept::Given),
+        }
+    }
+}
+
+/// That every input is filled, and there are logits.
+fn check(session: &Session, beside: &[&str]) -> Result<()> {
+    let known = |name: &&str| inputs::is_known(name) || ports::is_past(name) || beside.contains(name);
+    let names: Vec<&str> = session.inputs().iter().map(|port| port.name.as_str()).filter(known).collect();
+    session.check_inputs(&names)?;
+    if session.output("logits").is_none() {
+        return Err(Error::unsupported("a decoder gives an output `logits`, and this model does not"));
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Folders of onnxruntime-genai, which have a `genai_config.json` in place of the checkpoint's own configs.
+
+use serde_json::{Map, Value, json};
+
+use crate::hub::Checkpoint;
+use crate::{Error, Result};
+
+/// The file that says what a folder holds.
+const FILE: &str = "genai_config.json";
+
+/// Fields of `search` that say how to choose tokens; the others are lengths, or the loop's own business.
+const SEARCH: &[&str] = &["do_sample", "num_beams", "length_penalty", "no_repeat_ngram_size", "repetition_penalty"];
+/// And those that count where tokens are drawn.
+const SAMPLING: &[&str] = &["temperature", "top_k", "top_p"];
+
+/// What `config.json` would say, as far as `genai_config.json` tells; `None` where there is none.
+pub(super) fn config(checkpoint: &Checkpoint) -> Result<Option<Value>> {
+    read(checkpoint)?.map(|genai| translated(&genai)).transpose()
+}
+
+/// The file of the decoder.
+pub(super) fn decoder(checkpoint: &Checkpoint) -> Option<String> {
+    let genai = checkpoint.has(FILE).then(|| read(checkpoint).ok().flatten())??;
+    Some(genai.get("model")?.get("decoder")?.get("filename")?.as_str()?.to_owned())
+}
+
+fn read(checkpoint: &Checkpoint) -> Result<Option<Value>> {
+    if checkpoint.has(FILE) { checkpoint.json(FILE) } else { Ok(None) }
+}
+
+fn translated(genai: &Value) -> Result<Value> {
+    let section = |of: &Value, name: &str| of.get(name).and_then(Value::as_object).cloned();
+    let missing = |name: &str| Error::config(format!("{FILE}: no {name}, which describes the model"));
+    let model = section(genai, "model").ok_or_else(|| missing("model"))?;
+    let decoder = model.get("decoder").and_then(Value::as_object).ok_or_else(|| missing("model.decoder"))?;
+    let mut config = Map::new();
+    let mut take = |from: &Map<String, Value>, name: &str, called: &str| {
+        if let Some(value) = from.get(name).filter(|value| !value.is_null()) {
+            config.insert(called.to_owned(), value.clone());
+        }
+    };
+    take(&model, "type", "model_type");
+    take(&model, "context_length", "max_position_embeddings");
+    for name in ["vocab_size", "bos_token_id", "eos_token_id", "pad_token_id"] {
+        take(&model, name, name);
+    }
+    take(decoder, "head_size", "head_dim");
+    for name in ["hidden_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads"] {
+        take(decoder, name, name);
+    }
+    if let Some(search) = section(genai, "search") {
+        SEARCH.iter().for_each(|name| take(&search, name, name));
+        if search.get("do_sample") == Some(&Value::Bool(true)) {
+            SAMPLING.iter().for_each(|name| take(&search, name, name));
+        }
+    }
+    // Nothing else is made by its model builder.
+    config.insert("architectures".to_owned(), json!(["ForCausalLM"]));
+    Ok(Value::Object(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_out_of_it() {
+        let genai = json!({
+            "model": {"type": "llama", "vocab_size": 9, "eos_token_id": [2, 3], "context_length": 64, "bos_token_id": null,
+                      "decoder": {"filename": "model.onnx", "head_size": 8, "num_attention_heads": 4, "num_key_value_heads": 2}},
+            "search": {"do_sample": false, "temperature": 0.5, "repetition_penalty": 1.5, "max_length": 64},
+        });
+        let expected = json!({
+            "model_type": "llama", "max_position_embeddings": 64, "vocab_size": 9, "eos_token_id": [2, 3], "head_dim": 8,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "do_sample": false, "repetition_penalty": 1.5, "architectures": ["ForCausalLM"],
+        });
+        assert_eq!(translated(&genai).unwrap(), expected);
+        assert!(translated(&json!({})).unwrap_err().to_string().contains("genai_config.json"));
+    }
+}

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The request itself is wrong: an input or a parameter.
     Request,
+    /// What the model answered cannot be read as it should be.
+    Answer,
     /// A picture or a sound could not be decoded.
     Media,
     /// ONNX Runtime is missing, too old, or failed.

@@ -1,7 +1,9 @@
 //! `formers chat`: a talk with a model in a terminal.
 
 use std::{
+    collections::VecDeque,
     io::{self, BufRead, IsTerminal, Write},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
     time::Instant,
 };
@@ -12,8 +14,10 @@ use formers::{
     model::Pretrained,
     pipelines::{
         Pipeline as _, TextGeneration,
-        text_generation::{Options, Prompt},
+        text_generation::{Options, Part},
     },
+    postprocess::answer::{Answer, ToolCall},
+    preprocess::text::chat::ChatOptions,
 };
 use serde_json::{Map, Value, json};
 
@@ -21,8 +25,9 @@ use super::model_options::ModelOptions;
 
 /// Talk with a model
 ///
-/// Each line is a message, answered as it comes. Ctrl-C ends an answer, and the talk where nothing is being answered; so does
-/// Ctrl-D. /clear forgets what was said, /system TEXT says who the model is, /exit ends the talk.
+/// Each line is a message, answered as it comes; reasoning is shown apart, on standard error. Ctrl-C ends an answer, and the talk where
+/// nothing is being answered; so does Ctrl-D. /clear forgets what was said, /system TEXT says who the model is, /tools shows the tools,
+/// /exit ends the talk. Where the model calls a tool, the next line is what the tool gives.
 #[derive(Args)]
 pub(super) struct Chat {
     /// A model on the Hub or a folder, with a chat template.
@@ -33,6 +38,9 @@ pub(super) struct Chat {
     /// The most tokens of an answer.
     #[arg(long, value_name = "TOKENS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: u32,
+    /// Tools that the model may call: a file with a JSON list of their schemas.
+    #[arg(long, value_name = "FILE")]
+    tools: Option<PathBuf>,
     /// A parameter of `generate`, such as temperature=0.7 or do_sample=false. The value is JSON, or else a string.
     #[arg(short, long = "param", value_name = "KEY=VALUE")]
     params: Vec<String>,
@@ -48,7 +56,9 @@ const INTERRUPTED: u8 = 2;
 
 impl Chat {
     pub(super) fn execute(self) -> Result<()> {
-        let options = Options { generation: self.generation()?, ..Options::default() };
+        let tools = self.tools.as_deref().map(tools).transpose()?;
+        let chat = ChatOptions { tools, ..ChatOptions::default() };
+        let options = Options { generation: self.generation()?, chat, ..Options::default() };
         let generate = TextGeneration::load(&Pretrained::open(self.options.resolve(&self.model))?)?;
         ctrlc::set_handler(|| {
             if STATE.compare_exchange(ANSWERING, INTERRUPTED, Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -63,20 +73,36 @@ impl Chat {
         let terminal = io::stdin().is_terminal();
         loop {
             if terminal {
-                aside("> ");
+                aside(&talk.prompt());
             }
             let Some(line) = lines.next() else { break };
             let line = line.context("standard input")?;
-            match line.trim().split_once(' ').map_or((line.trim(), ""), |(command, rest)| (command, rest.trim())) {
-                ("", _) => {}
+            let said = match line.trim().split_once(' ').map_or((line.trim(), ""), |(command, rest)| (command, rest.trim())) {
+                ("", _) if talk.calls.is_empty() => Ok(()),
                 ("/exit", "") => break,
-                ("/clear", "") => talk.clear(),
-                ("/system", text) => talk.system(text),
-                (command, _) if command.starts_with('/') => aside("there are /clear, /system TEXT and /exit\n"),
-                _ => match talk.say(&line, &generate, &options) {
-                    Err(error) if terminal => aside(&format!("error: {error:#}\n")),
-                    said => said?,
-                },
+                ("/clear", "") => {
+                    talk.clear();
+                    Ok(())
+                }
+                ("/system", text) => {
+                    talk.system(text);
+                    Ok(())
+                }
+                ("/tools", "") => {
+                    let tools = options.chat.tools.as_deref().unwrap_or_default();
+                    aside(&tools.iter().map(|tool| format!("{tool}\n")).collect::<String>());
+                    Ok(())
+                }
+                _ if !talk.calls.is_empty() => talk.tool_gives(&line, &generate, &options),
+                (command, _) if command.starts_with('/') => {
+                    aside("there are /clear, /system TEXT, /tools and /exit\n");
+                    Ok(())
+                }
+                _ => talk.say(&line, &generate, &options),
+            };
+            match said {
+                Err(error) if terminal => aside(&format!("error: {error:#}\n")),
+                said => said?,
             }
         }
         Ok(())
@@ -98,21 +124,39 @@ fn aside(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// The tools in a file.
+fn tools(path: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--tools {}", path.display()))?;
+    let tools: Vec<Value> = serde_json::from_str(&text).with_context(|| format!("--tools {}: not a JSON list", path.display()))?;
+    match tools.iter().position(|tool| !tool.is_object()) {
+        Some(place) => bail!("--tools {}: entry {place} is not an object", path.display()),
+        None => Ok(tools),
+    }
+}
+
 /// What has been said.
 struct Talk {
     messages: Vec<Value>,
+    /// The calls that wait for what their tools give.
+    calls: VecDeque<ToolCall>,
 }
 
 impl Talk {
     fn new(system: Option<&str>) -> Self {
-        let mut talk = Self { messages: Vec::new() };
+        let mut talk = Self { messages: Vec::new(), calls: VecDeque::new() };
         talk.system(system.unwrap_or_default());
         talk
+    }
+
+    /// What a line is asked with.
+    fn prompt(&self) -> String {
+        self.calls.front().map_or_else(|| "> ".to_owned(), |call| format!("what {} gives> ", call.name))
     }
 
     /// Forgets all but who the model is.
     fn clear(&mut self) {
         self.messages.retain(|message| message["role"] == "system");
+        self.calls.clear();
     }
 
     /// Says who the model is; nothing where the text is empty.
@@ -126,39 +170,77 @@ impl Talk {
     /// Says something, and shows the answer as it comes. What cannot be answered was not said.
     fn say(&mut self, text: &str, generate: &TextGeneration, options: &Options) -> Result<()> {
         self.messages.push(json!({"role": "user", "content": text}));
+        self.answer(1, generate, options)
+    }
+
+    /// Says what a tool gave to the first call that waits; after the last the model goes on.
+    fn tool_gives(&mut self, text: &str, generate: &TextGeneration, options: &Options) -> Result<()> {
+        let Some(call) = self.calls.pop_front() else { return Ok(()) };
+        self.messages.push(json!({"role": "tool", "name": call.name, "content": text, "tool_call_id": call.id}));
+        if self.calls.is_empty() { self.answer(1, generate, options) } else { Ok(()) }
+    }
+
+    /// Answers; where that fails, so many messages were not said.
+    fn answer(&mut self, said: usize, generate: &TextGeneration, options: &Options) -> Result<()> {
         STATE.store(ANSWERING, Ordering::Relaxed);
-        let answer = self.answer(generate, options);
+        let answer = self.show_answer(generate, options);
         STATE.store(LISTENING, Ordering::Relaxed);
         match answer {
-            Ok(answer) => {
-                self.messages.push(json!({"role": "assistant", "content": answer}));
+            Ok(mut answer) => {
+                for (place, call) in answer.tool_calls.iter_mut().enumerate() {
+                    // Templates tell calls apart by these; some insist on nine characters.
+                    call.id.get_or_insert_with(|| format!("call{:05}", (self.messages.len() + place) % 100_000));
+                }
+                self.messages.push(answer.to_message());
+                if options.chat.tools.is_some() {
+                    self.calls.extend(answer.tool_calls);
+                }
                 Ok(())
             }
             Err(error) => {
-                self.messages.pop();
+                self.messages.truncate(self.messages.len().saturating_sub(said));
                 Err(error)
             }
         }
     }
 
-    fn answer(&self, generate: &TextGeneration, options: &Options) -> Result<String> {
+    fn show_answer(&self, generate: &TextGeneration, options: &Options) -> Result<Answer> {
         let mut out = io::stdout().lock();
-        let mut answer = String::new();
         let start = Instant::now();
-        let mut pieces = generate.stream(Prompt::Chat(&self.messages), options)?;
+        let mut parts = generate.stream_parts(&self.messages, options)?;
         let first = start.elapsed();
+        // Dim, where there is a terminal to be so.
+        let (dim, bright) = if io::stderr().is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let mut reasons = false;
         while STATE.load(Ordering::Relaxed) == ANSWERING
-            && let Some(piece) = pieces.next()
+            && let Some(part) = parts.next()
         {
-            let piece = piece?;
-            out.write_all(piece.as_bytes()).and_then(|()| out.flush()).context("standard output")?;
-            answer.push_str(&piece);
+            let part = part?;
+            if reasons && !matches!(part, Part::Reasoning(_)) {
+                aside("\n\n");
+                reasons = false;
+            }
+            match part {
+                Part::Reasoning(text) => {
+                    aside(&format!("{dim}{text}{bright}"));
+                    reasons = true;
+                }
+                Part::Content(text) => out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")?,
+                Part::Call(call) => {
+                    let gap = if parts.answer().content.is_empty() { "" } else { "\n" };
+                    write!(out, "{gap}{}({})", call.name, Value::Object(call.arguments)).context("standard output")?;
+                }
+                _ => {}
+            }
+        }
+        if reasons {
+            aside("\n");
         }
         writeln!(out).context("standard output")?;
-        let (tokens, seconds) = (pieces.token_count(), (start.elapsed() - first).as_secs_f64());
+        let (tokens, seconds) = (parts.token_count(), (start.elapsed() - first).as_secs_f64());
         if io::stderr().is_terminal() {
             aside(&format!("[{tokens} tokens, {:.1} a second after {:.2} s]\n", tokens as f64 / seconds.max(1e-9), first.as_secs_f64()));
         }
-        Ok(answer)
+        Ok(parts.answer().clone())
     }
 }

@@ -1,5 +1,6 @@
 //! `text-generation`: how a text or a chat goes on.
 
+mod parts;
 mod pieces;
 
 use std::{
@@ -11,6 +12,7 @@ use formers_models::Head;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+pub use parts::{AnswerParts, Part};
 pub use pieces::{Piece, Pieces, TextPieces};
 
 use super::{
@@ -25,6 +27,7 @@ use crate::{
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
     generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
     model::{Model, Pretrained},
+    postprocess::{answer, response::ResponseTemplate},
     preprocess::text::{
         EncodeOptions, Tokenizer,
         chat::{ChatOptions, ChatTemplates, Continue},
@@ -42,6 +45,8 @@ const MOST_TOKENS: usize = 1 << 22;
 pub struct TextGeneration {
     tokenizer: Arc<Tokenizer>,
     templates: ChatTemplates,
+    /// `response_template` of `tokenizer_config.json`.
+    response: Option<Value>,
     config: ModelConfig,
     defaults: GenerationDefaults,
     model: Model,
@@ -172,11 +177,30 @@ impl TextGeneration {
         let encoded = self.encode(prompt, options, &config)?;
         let decoder = self.decoder()?;
         let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config, options)?)?;
-        let mut text =
-            TextStream::new(&self.tokenizer, options.skip_special_tokens, options.clean_up_tokenization_spaces, &config.stop_strings);
+        let mut text = TextStream::new(
+            &self.tokenizer,
+            self.skips_special_tokens(options),
+            options.clean_up_tokenization_spaces,
+            &config.stop_strings,
+        );
         // The text of an empty prompt begins with the token that was made up for it.
         let before = encoded.ids.get(encoded.shown..).unwrap_or_default().iter().map(|&id| text.push(id)).collect::<Result<String>>()?;
         Ok(Pieces::new(steps, text, before))
+    }
+
+    /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
+    /// template this is. `text` and `prompt` are with their special tokens.
+    ///
+    /// # Errors
+    /// An answer that is not as `response_template` says.
+    pub fn parts(&self, text: &str, prompt: &str, options: &Options) -> Result<answer::Answer> {
+        let tools = options.chat.tools.as_deref();
+        if let Some(template) = &self.response {
+            let message = ResponseTemplate::from_value(template)?.parse(text, prompt, tools.unwrap_or_default())?;
+            return Ok(answer::Answer::from_message(&message));
+        }
+        let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
+        Ok(answer::parse_answer(text, prompt, answer::ToolFormat::of_template(template), tools.unwrap_or_default()))
     }
 
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
@@ -232,8 +256,33 @@ impl TextGeneration {
     fn answer(&self, encoded: &Encoded, generated: Generated, options: &Options) -> Result<Answer> {
         let token_ids = [&encoded.ids, &*generated.tokens].concat();
         let new = token_ids.get(encoded.shown..).unwrap_or_default();
-        let text = self.tokenizer.decode(new, options.skip_special_tokens, options.clean_up_tokenization_spaces)?;
+        let text = self.tokenizer.decode(new, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;
         Ok(Answer { text, token_ids, generated })
+    }
+
+    /// What a response template reads has its marks, which are special tokens.
+    fn skips_special_tokens(&self, options: &Options) -> bool {
+        options.skip_special_tokens && !self.has_response_template()
+    }
+
+    /// Whether the checkpoint says how answers are taken apart; Python takes an empty object for nothing.
+    fn has_response_template(&self) -> bool {
+        self.response.as_ref().is_some_and(|template| template.as_object().is_none_or(|fields| !fields.is_empty()))
+    }
+
+    /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of
+    /// tools apart.
+    ///
+    /// # Errors
+    /// An answer that is not as the checkpoint says, such as a call whose arguments are not JSON.
+    pub fn message(&self, answer: &Answer, options: &Options) -> Result<Map<String, Value>> {
+        let Some(template) = &self.response else {
+            return Ok(json!({"role": "assistant", "content": answer.text}).as_object().cloned().unwrap_or_default());
+        };
+        let prompt = answer.token_ids.len().saturating_sub(answer.generated.tokens.len());
+        let prompt = answer.token_ids.get(..prompt).unwrap_or_default();
+        let prompt = self.tokenizer.decode(prompt, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;
+        ResponseTemplate::from_value(template)?.parse(&answer.text, &prompt, options.chat.tools.as_deref().unwrap_or_default())
     }
 
     fn size(&self, field: &str) -> Option<usize> {
@@ -340,9 +389,11 @@ impl Pipeline for TextGeneration {
         let model = pretrained.model(Head::CausalLm)?;
         generate::open(&model, pretrained.config.value()).map_err(named)?;
         let generation = pretrained.checkpoint.json("generation_config.json")?;
+        let tokenizer_config = pretrained.checkpoint.json("tokenizer_config.json")?;
         Ok(Self {
             tokenizer: Arc::new(pretrained.tokenizer()?),
             templates: ChatTemplates::from_files(&pretrained.checkpoint).map_err(named)?,
+            response: tokenizer_config.and_then(|config| config.get("response_template").filter(|template| !template.is_null()).cloned()),
             config: pretrained.config.clone(),
             defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
             model,
@@ -357,7 +408,7 @@ impl Pipeline for TextGeneration {
         let (given, single) = prompts(inputs)?;
         let answers = self.run_many(&given, &options)?;
         let shown = answers.into_iter().zip(&given).map(|(answers, prompt)| {
-            answers.map(|answers| Value::Array(answers.into_iter().map(|answer| form.of(answer, *prompt, &options)).collect()))
+            answers?.into_iter().map(|answer| form.of(self, answer, *prompt, &options)).collect::<Result<Value>>()
         });
         let mut answers = all(shown.collect())?;
         Ok(if single { answers.pop().unwrap_or_default() } else { Value::Array(answers) })
@@ -457,17 +508,17 @@ fn form(parameters: &mut Parameters) -> Result<Form> {
 }
 
 impl Form {
-    fn of(self, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Value {
+    fn of(self, pipeline: &TextGeneration, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Result<Value> {
         let numbers = numbers(&answer.generated, options);
-        let mut record = self.record(answer, prompt, options);
+        let mut record = self.record(pipeline, answer, prompt, options)?;
         if let (Some(fields), Self::FullText | Self::NewText) = (record.as_object_mut(), self) {
             fields.extend(numbers);
         }
-        record
+        Ok(record)
     }
 
-    fn record(self, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Value {
-        match (self, prompt) {
+    fn record(self, pipeline: &TextGeneration, answer: Answer, prompt: Prompt<'_>, options: &Options) -> Result<Value> {
+        Ok(match (self, prompt) {
             (Self::Tensors, _) => json!({"generated_token_ids": answer.token_ids}),
             (Self::NewText, _) => json!({"generated_text": answer.text}),
             (Self::FullText, Prompt::Text(text)) => json!({"generated_text": format!("{text}{}", answer.text)}),
@@ -481,12 +532,12 @@ impl Form {
                     }
                     last => {
                         messages.extend(last);
-                        messages.push(json!({"role": "assistant", "content": answer.text}));
+                        messages.push(Value::Object(pipeline.message(&answer, options)?));
                     }
                 }
                 json!({"generated_text": messages})
             }
-        }
+        })
     }
 }
 

@@ -8,6 +8,8 @@ pub mod entailment;
 pub mod entities;
 #[cfg(feature = "text")]
 pub mod places;
+#[cfg(feature = "text")]
+pub mod response;
 pub mod scores;
 #[cfg(feature = "text")]
 pub mod spans;

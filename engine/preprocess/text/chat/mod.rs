@@ -16,5 +16,6 @@ mod strings;
 mod templates;
 
 pub use clock::WallClock;
+pub(crate) use python::is_space;
 pub use render::{ChatOptions, Continue, render};
 pub use templates::ChatTemplates;

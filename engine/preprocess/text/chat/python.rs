@@ -132,7 +132,7 @@ fn is_printable(c: char) -> bool {
 }
 
 /// `str.isspace` of one character.
-pub(super) fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 

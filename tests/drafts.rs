@@ -1,10 +1,14 @@
-//! Several tokens of one row at once, and taken back: what drafts need of a language model.
+//! Several tokens of one row at once, and taken back: what drafts need of a language model; and how many runs they save.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use formers::generate::{Decoder, LanguageModel};
+use std::cell::RefCell;
+
+use formers::config::{GenerationConfig, GenerationDefaults};
+use formers::generate::{Assistant, AssistantConfig, Decoder, LanguageModel, MakeAssistant, Settings, generate_assisted};
 use formers::model::{Head, Model, Pretrained};
 use formers::{ErrorKind, Options};
+use serde_json::{Map, Value, json};
 
 fn open(name: &str) -> (Model, serde_json::Value) {
     let folder = format!("{}/tests/goldens/generate/models/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -98,4 +102,99 @@ fn states_cannot_go_back() {
     assert_eq!(decoder.extend(&[3, 4, 5]).unwrap().len(), vocabulary, "it takes the first alone");
     decoder.cut(3).unwrap();
     assert_eq!(decoder.cut(2).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+/// A model that counts, over and over, and notes how many tokens each run had; `wrong` of its guesses in a row are, every so often.
+struct Counts<'a> {
+    history: Vec<u32>,
+    wrong_every: usize,
+    runs: &'a RefCell<Vec<usize>>,
+}
+
+const PERIOD: u32 = 7;
+
+impl Counts<'_> {
+    fn logits(&self, history: &[u32]) -> Vec<f32> {
+        let next = (history.last().unwrap() + 1) % PERIOD;
+        let is_wrong = self.wrong_every > 0 && history.len().is_multiple_of(self.wrong_every);
+        let next = if is_wrong { (next + 3) % PERIOD } else { next };
+        (0..PERIOD).map(|token| if token == next { 4.0 } else { 0.0 }).collect()
+    }
+}
+
+impl LanguageModel for Counts<'_> {
+    fn forward(&mut self, tokens: &[&[u32]]) -> formers::Result<Vec<f32>> {
+        let [tokens] = tokens else { panic!("several rows") };
+        self.runs.borrow_mut().push(tokens.len());
+        self.history.extend_from_slice(tokens);
+        Ok(self.logits(&self.history))
+    }
+
+    fn select(&mut self, _rows: &[usize]) -> formers::Result<()> {
+        panic!("the cache of a single row is never copied");
+    }
+
+    fn extend(&mut self, tokens: &[u32]) -> formers::Result<Vec<f32>> {
+        self.runs.borrow_mut().push(tokens.len());
+        let mut logits = Vec::new();
+        for token in tokens {
+            self.history.push(*token);
+            logits.extend(self.logits(&self.history));
+        }
+        Ok(logits)
+    }
+
+    fn cut(&mut self, length: usize) -> formers::Result<()> {
+        assert!(length < self.history.len());
+        self.history.truncate(length);
+        Ok(())
+    }
+}
+
+/// The tokens, and the sizes of the runs of the model and of its assistant.
+fn counted(parameters: &Value, assistant: Option<usize>) -> (Vec<u32>, Vec<usize>, Vec<usize>) {
+    let defaults = GenerationDefaults::new(None, &json!({})).unwrap();
+    let config = GenerationConfig::resolve(&defaults, &Map::new(), parameters.as_object().unwrap()).unwrap();
+    let settings = Settings { vocab_size: PERIOD as usize, ..Settings::new(&config) };
+    let (runs, assistants) = (RefCell::default(), RefCell::default());
+    let begin = assistant.map(|wrong_every| {
+        let (config, assistants) = (AssistantConfig::new(&config).unwrap(), &assistants);
+        move || Ok(Assistant::new(Counts { history: Vec::new(), wrong_every, runs: assistants }, &config))
+    });
+    let make = |_: &[usize]| Ok(Counts { history: Vec::new(), wrong_every: 0, runs: &runs });
+    let found = generate_assisted(make, begin.as_ref().map(|begin| begin as MakeAssistant<'_, _>), &[&[5, 6, 0, 1, 2]], &settings).unwrap();
+    let tokens = found.into_iter().next().unwrap().unwrap().swap_remove(0).tokens;
+    (tokens, runs.into_inner(), assistants.into_inner())
+}
+
+#[test]
+fn right_guesses_save_runs() {
+    let parameters = |more: Value| {
+        let mut parameters = json!({"max_new_tokens": 40});
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parameters
+    };
+    let (plain, runs, _) = counted(&parameters(json!({})), None);
+    assert_eq!((plain.len(), runs.len()), (40, 40));
+    // The first number comes again after seven; from then on each run checks four guesses, and never beyond the end.
+    let (tokens, runs, _) = counted(&parameters(json!({"prompt_lookup_num_tokens": 4})), None);
+    assert_eq!(tokens, plain);
+    assert_eq!(runs, [5, 1, 1, 5, 5, 5, 5, 5, 5, 5, 2]);
+    // An assistant that is always right, with the confidence that 4 to 0 gives: one run for five tokens.
+    let five = json!({"num_assistant_tokens": 4});
+    let (tokens, runs, assistants) = counted(&parameters(five.clone()), Some(0));
+    assert_eq!(tokens, plain);
+    assert_eq!(runs, [5, 5, 5, 5, 5, 5, 5, 5, 4]);
+    // Each time it reads what it has not guessed itself: the last guess and the token behind it.
+    assert_eq!(assistants[..6], [6, 1, 1, 1, 2, 1], "{assistants:?}");
+    // Two more each time that all were right.
+    let (tokens, runs, _) = counted(&parameters(json!({"num_assistant_tokens": 2, "num_assistant_tokens_schedule": "heuristic"})), Some(0));
+    assert_eq!((tokens, runs), (plain.clone(), vec![5, 3, 5, 7, 9, 11, 4]));
+    // One that is often wrong, and one less each time.
+    let (tokens, runs, _) = counted(&parameters(json!({"num_assistant_tokens": 5, "num_assistant_tokens_schedule": "heuristic"})), Some(2));
+    assert_eq!(tokens, plain);
+    assert!(runs.len() < 30 && runs[1..4] == [6, 5, 4], "{runs:?}");
+    // Guesses end where the assistant is not sure: the likeliest token has a probability of 0.9.
+    let (tokens, runs, _) = counted(&parameters(json!({"assistant_confidence_threshold": 0.95})), Some(0));
+    assert_eq!((tokens, runs[1]), (plain, 2));
 }

@@ -629,14 +629,6 @@ fn steps_give_the_tokens_of_the_whole() {
     assert_eq!(seen, whole.iter().map(|answers| answers.iter().map(|a| a.tokens.clone()).collect::<Vec<_>>()).collect::<Vec<_>>());
 }
 
-#[test]
-fn parameters_that_are_not_there_are_named() {
-    for (name, value) in [("guidance_scale", json!(2.0)), ("prompt_lookup_num_tokens", json!(3))] {
-        let error = looped(&[&[1]], json!({name: value})).0.unwrap_err();
-        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains(name), "{error}");
-    }
-}
-
 /// Tokens one by one, beyond what the cache first had room for, rows that change places, and a prompt at once: the same logits.
 #[test]
 fn a_cache_that_grows_and_moves_changes_nothing() {

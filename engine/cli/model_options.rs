@@ -70,7 +70,7 @@ impl ModelOptions {
     /// For the library.
     pub(super) fn resolve(&self, model: &str) -> Options {
         let session = SessionOptions { device: self.device.unwrap_or(Device::Auto), threads: self.threads, ..SessionOptions::default() };
-        Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, converted: None }
+        Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, ..Options::default() }
     }
 
     /// How many threads a session gets.

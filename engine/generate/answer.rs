@@ -1,5 +1,6 @@
 //! An answer while it is generated.
 
+use super::drafts::Guess;
 use super::generating::{Generated, Settings, prepared};
 use super::processors::{Processors, Row};
 use super::record::Record;
@@ -39,14 +40,31 @@ impl Answer {
         self.history.last().copied().unwrap_or_default()
     }
 
-    /// The next token, from its logits, and the logarithm of its probability where that is wanted.
-    pub(super) fn choose(&mut self, logits: &mut [f32]) -> Result<(u32, Option<f32>)> {
+    /// The tokens so far.
+    pub(super) fn history(&self) -> &[u32] {
+        &self.history
+    }
+
+    /// How many tokens may come.
+    pub(super) fn room(&self) -> usize {
+        self.stopping.max_length().saturating_sub(self.history.len())
+    }
+
+    /// The next token, from its logits, those without the prompt where there is guidance, and a guess where there is one; and the
+    /// logarithm of its probability where that is wanted.
+    pub(super) fn choose(
+        &mut self,
+        logits: &mut [f32],
+        unconditional: Option<&[f32]>,
+        guess: Option<&Guess>,
+    ) -> Result<(u32, Option<f32>)> {
         self.record.logits(logits);
-        let row = Row { index: self.index, history: &self.history, ..Row::default() };
+        let row = Row { index: self.index, history: &self.history, unconditional, ..Row::default() };
         self.processors.process(&[row], logits)?;
-        let token = match &mut self.sampler {
-            Some(sampler) => sampler.choose(logits)?,
-            None => argmax(logits).ok_or_else(|| Error::unsupported("the model gives no logits"))?,
+        let token = match (&mut self.sampler, guess.filter(|guess| !guess.probabilities.is_empty())) {
+            (Some(sampler), Some(guess)) => sampler.choose_or_keep(logits, guess.token as usize, &guess.probabilities)?,
+            (Some(sampler), None) => sampler.choose(logits)?,
+            (None, _) => argmax(logits).ok_or_else(|| Error::unsupported("the model gives no logits"))?,
         };
         let log_prob = self.record.chosen(logits, token);
         let token = u32::try_from(token).unwrap_or(u32::MAX);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::decoder::LanguageModel;
+use super::drafts::Assistant;
 use super::processors::{Context, Processor, Processors};
 use super::search::beams;
 use super::steps::Steps;
@@ -72,13 +73,28 @@ pub fn generate<M: LanguageModel>(
     prompts: &[&[u32]],
     settings: &Settings<'_>,
 ) -> Result<Vec<Result<Vec<Generated>>>> {
-    supported(settings.config)?;
+    generate_assisted(make, None, prompts, settings)
+}
+
+/// Makes an assistant without rows.
+pub type MakeAssistant<'m, M> = &'m dyn Fn() -> Result<Assistant<M>>;
+
+/// As [`generate`], with a smaller model whose guesses are checked, where there is one: the same answers, sooner. Beams have no guesses.
+pub fn generate_assisted<M: LanguageModel>(
+    make: impl Fn(&[usize]) -> Result<M>,
+    assistant: Option<MakeAssistant<'_, M>>,
+    prompts: &[&[u32]],
+    settings: &Settings<'_>,
+) -> Result<Vec<Result<Vec<Generated>>>> {
+    let config = settings.config;
+    supported(config)?;
+    let guide = |places: &[usize]| config.is_guided().then(|| make(places)).transpose();
     let checked = prompts.iter().map(|prompt| prepared(prompt, prompt, settings).map(|_| Vec::new()));
     let mut found: Vec<Result<Vec<Generated>>> = checked.collect();
     let good: Vec<usize> = (0..prompts.len()).filter(|&place| found[place].is_ok()).collect();
     let at = |places: &[usize]| -> Vec<&[u32]> { places.iter().map(|&place| prompts[place]).collect() };
     if settings.config.num_beams > 1 {
-        let run = |places: &[usize]| beams(&mut make(places)?, &at(places), settings);
+        let run = |places: &[usize]| beams(&mut make(places)?, guide(places)?, &at(places), settings);
         // Together where they are of one length; but what chance chooses for one must not depend on the others.
         let mut groups: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         let group = |place: usize| (prompts[place].len(), if settings.config.do_sample { place } else { 0 });
@@ -94,10 +110,20 @@ pub fn generate<M: LanguageModel>(
                 Err(error) => found[places[0]] = Err(error),
             }
         }
-    } else if !good.is_empty() {
-        let mut steps = Steps::new(make(&good)?, &at(&good), settings)?;
-        while !steps.step()?.is_empty() {}
-        good.into_iter().zip(steps.finish()).for_each(|(place, answers)| found[place] = Ok(answers));
+    } else {
+        // Guesses are for one answer at a time.
+        let most = if assistant.is_some() || config.is_assisted() { 1 } else { good.len().max(1) };
+        for places in good.chunks(most) {
+            let mut steps = Steps::new(make(places)?, &at(places), settings)?;
+            if let Some(guide) = guide(places)? {
+                steps = steps.guided(guide, settings)?;
+            }
+            if let Some(assistant) = assistant {
+                steps = steps.assisted(assistant()?, settings)?;
+            }
+            while !steps.step()?.is_empty() {}
+            places.iter().zip(steps.finish()).for_each(|(place, answers)| found[*place] = Ok(answers));
+        }
     }
     Ok(found)
 }
@@ -118,21 +144,14 @@ pub fn fill(found: &mut [Result<Vec<Generated>>], config: &GenerationConfig) {
 /// No prompt has more rows: their bookkeeping alone would take all memory.
 const MOST_ROWS: usize = 1 << 16;
 
-/// What the configuration may say and nothing here does is an error rather than ignored.
+/// What no model could run is an error before it is tried.
 pub(super) fn supported(config: &GenerationConfig) -> Result<()> {
     for (name, rows) in [("num_beams", config.num_beams), ("num_return_sequences", config.num_return_sequences)] {
         if rows > MOST_ROWS {
             return Err(Error::request(name, format!("{rows} are too many: at most {MOST_ROWS}")));
         }
     }
-    let refused = [
-        ("guidance_scale", config.guidance_scale.is_some_and(|scale| scale != 1.0)),
-        ("prompt_lookup_num_tokens", config.prompt_lookup_num_tokens.is_some()),
-    ];
-    match refused.iter().find(|(_, asked)| *asked) {
-        Some((name, _)) => Err(Error::unsupported(format!("{name}: text generation here does not have it"))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What changes the logits after a prompt, and what ends its answers; `source` is what the encoder read, or for decoders the prompt.

@@ -6,10 +6,12 @@ pub mod beams;
 mod cache;
 mod constraint;
 mod decoder;
+mod drafts;
 mod exported;
 mod generating;
 #[cfg(feature = "constraints")]
 mod grammar;
+mod guide;
 mod open;
 pub mod processors;
 mod rank;
@@ -25,8 +27,9 @@ mod stream;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
+pub use drafts::{Assistant, AssistantConfig, Schedule};
 pub use exported::{ExportedDecoder, ExportedSeq2Seq};
-pub use generating::{Generated, OwnProcessors, Settings, SharedTokenBytes, fill, generate};
+pub use generating::{Generated, MakeAssistant, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_assisted};
 pub use open::{check_two_sided, open, open_two_sided};
 pub use scores::log_softmax;
 pub use seq2seq::Seq2Seq;

@@ -39,6 +39,11 @@ impl Sampler {
     /// One token, each as likely as the softmax of the logits says.
     pub fn choose(&mut self, logits: &[f32]) -> Result<usize> {
         softmax_into(logits, &mut self.probabilities);
+        self.draw()
+    }
+
+    /// One of the probabilities.
+    fn draw(&mut self) -> Result<usize> {
         let sum = checked_sum(&self.probabilities)?;
         let mut left = uniform(&mut self.random) * sum;
         let mut chosen = None;
@@ -50,6 +55,25 @@ impl Sampler {
             }
         }
         chosen.ok_or_else(nothing_left)
+    }
+
+    /// One token, each as likely as the softmax of the logits says, if need be not the guess that another distribution made: it stays
+    /// where it is as likely here as there, and otherwise in that proportion (<https://arxiv.org/abs/2211.17192>, algorithm 1).
+    pub(crate) fn choose_or_keep(&mut self, logits: &[f32], guess: usize, guessed: &[f32]) -> Result<usize> {
+        softmax_into(logits, &mut self.probabilities);
+        checked_sum(&self.probabilities)?;
+        let of = |probabilities: &[f32]| f64::from(probabilities.get(guess).copied().unwrap_or(0.0));
+        let (here, there) = (of(&self.probabilities), of(guessed));
+        if here > 0.0 && uniform(&mut self.random) * there <= here {
+            return Ok(guess);
+        }
+        let guessed = guessed.iter().copied().chain(std::iter::repeat(0.0));
+        let left = self.probabilities.iter().zip(guessed).map(|(here, there)| (here - there).max(0.0)).collect::<Vec<f32>>();
+        // Where both are the same but for rounding, nothing is left.
+        if checked_sum(&left).is_ok() {
+            self.probabilities = left;
+        }
+        self.draw()
     }
 
     /// So many different tokens, in the order in which they were drawn, each as likely as its share of what is left: each is raced
@@ -125,6 +149,27 @@ mod tests {
             assert_eq!(counts[1], 0);
             assert!((900..1100).contains(&counts[0]) && (1850..2150).contains(&counts[2]), "{counts:?}");
         }
+    }
+
+    /// Guesses of another distribution change how often nothing new is drawn, but not how often a token comes.
+    #[test]
+    fn guesses_do_not_change_what_is_likely() {
+        let logits = [0.0, 2.0f32.ln(), 5.0f32.ln(), f32::NEG_INFINITY];
+        let guessed = [0.5f32, 0.25, 0.0, 0.25];
+        let (mut sampler, mut guesser) = (Sampler::new(3), Sampler::new(4));
+        let (mut counts, mut kept) = ([0; 4], 0);
+        for _ in 0..8000 {
+            let guess = guesser.choose(&guessed.map(f32::ln)).unwrap();
+            let chosen = sampler.choose_or_keep(&logits, guess, &guessed).unwrap();
+            counts[chosen] += 1;
+            kept += usize::from(chosen == guess);
+        }
+        assert_eq!(counts[3], 0);
+        assert!((900..1100).contains(&counts[0]) && (1850..2150).contains(&counts[1]), "{counts:?}");
+        // The share that both have in common: 1/8 + 1/4.
+        assert!((2850..3150).contains(&kept), "{kept}");
+        assert!(sampler.choose_or_keep(&[f32::NAN], 0, &[1.0]).is_err());
+        assert_eq!(sampler.choose_or_keep(&[0.0], 0, &[1.0]).unwrap(), 0);
     }
 
     #[test]

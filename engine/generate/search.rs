@@ -3,6 +3,7 @@
 use super::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use super::decoder::LanguageModel;
 use super::generating::{Generated, Settings, prepared_all};
+use super::guide::Guide;
 use super::log_softmax;
 use super::processors::Row;
 use super::sampling::Sampler;
@@ -10,7 +11,14 @@ use crate::Result;
 use crate::config::GenerationConfig;
 
 /// Beam search from prompts of one length.
-pub(super) fn beams(model: &mut dyn LanguageModel, prompts: &[&[u32]], settings: &Settings<'_>) -> Result<Vec<Vec<Generated>>> {
+///
+/// `guide` is a second model for `guidance_scale`, without rows.
+pub(super) fn beams<M: LanguageModel>(
+    model: &mut M,
+    guide: Option<M>,
+    prompts: &[&[u32]],
+    settings: &Settings<'_>,
+) -> Result<Vec<Vec<Generated>>> {
     let (config, count) = (settings.config, settings.config.num_beams);
     let histories: Vec<Vec<u32>> = prompts.iter().map(|prompt| prompt.to_vec()).collect();
     let sources = if model.sources().is_empty() { &histories } else { model.sources() };
@@ -24,21 +32,36 @@ pub(super) fn beams(model: &mut dyn LanguageModel, prompts: &[&[u32]], settings:
     model.select(&(0..prompts.len() * count).map(|row| row / count).collect::<Vec<_>>())?;
     let vocabulary = first.len() / prompts.len().max(1);
     let mut logits: Vec<f32> = first.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
+    let negative = config.negative_prompt_ids.as_deref();
+    let mut guide = guide.map(|guide| Guide::new(guide, prompts, negative, count)).transpose()?;
     let mut record = BeamRecord::new(config);
     loop {
         record.logits(search.rows().map(|(row, _)| row), &logits, vocabulary);
         logits.chunks_exact_mut(vocabulary.max(1)).for_each(log_softmax);
-        let rows: Vec<Row<'_>> = search.rows().map(|(index, history)| Row { index, history, ..Row::default() }).collect();
+        let mut without = guide.iter().flat_map(|guide| guide.logits.chunks(vocabulary.max(1)));
+        let row = |(index, history)| Row { index, history, unconditional: without.next(), ..Row::default() };
+        let rows: Vec<Row<'_>> = search.rows().map(row).collect();
         processors.process(&rows, &mut logits)?;
         record.scores(&logits, vocabulary);
         let mut choice = sampler.as_mut().map_or(Choice::Best, Choice::Sample);
+        let ran: Vec<usize> = rows.iter().map(|row| row.index).collect();
         let continued = search.advance(&logits, &mut choice, &mut |row, history| stopping.check(row, history).is_some())?;
         if search.is_done() {
             break;
         }
-        model.select(&continued)?;
+        // Prompts whose answers are settled have no rows any more.
+        let places = |rows: &[usize]| rows.iter().filter_map(|row| ran.iter().position(|ran| ran == row)).collect::<Vec<_>>();
+        model.select(&places(&continued))?;
         let last: Vec<[u32; 1]> = search.rows().map(|(_, history)| [history.last().copied().unwrap_or_default()]).collect();
-        logits = model.forward(&last.iter().map(<[u32; 1]>::as_slice).collect::<Vec<_>>())?;
+        let last: Vec<&[u32]> = last.iter().map(<[u32; 1]>::as_slice).collect();
+        logits = model.forward(&last)?;
+        if let Some(guide) = &mut guide {
+            let rows: Vec<usize> = search.rows().map(|(row, _)| row).collect();
+            if rows.len() < ran.len() {
+                guide.select(&places(&rows))?;
+            }
+            guide.forward(&last)?;
+        }
     }
     let answer = |input: usize, place: usize, found: Hypothesis| {
         let (logits, scores) = record.of_beam(input * count + place);

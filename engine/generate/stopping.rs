@@ -84,6 +84,11 @@ impl Stopping {
         self
     }
 
+    /// The most tokens that a row may have, those of the prompt included.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
     /// Whether a row ends with the last token of its history (which includes the prompt), and why.
     pub fn check(&mut self, row: usize, history: &[u32]) -> Option<StopReason> {
         if history.last().is_some_and(|token| self.eos.contains(&i64::from(*token))) {

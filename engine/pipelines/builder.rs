@@ -84,6 +84,13 @@ impl<P: Pipeline> Builder<P> {
         self
     }
 
+    /// A smaller model that guesses for one that generates ([`Options::assistant_model`]).
+    #[must_use]
+    pub fn assistant_model(mut self, model: impl Into<String>) -> Self {
+        self.options.assistant_model = Some(model.into());
+        self
+    }
+
     /// Every option at once.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {

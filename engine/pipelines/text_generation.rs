@@ -1,5 +1,6 @@
 //! `text-generation`: how a text or a chat goes on.
 
+mod assistant;
 mod parts;
 mod pieces;
 
@@ -12,6 +13,7 @@ use formers_models::Head;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+use assistant::Assistant;
 pub use parts::{AnswerParts, Part};
 pub use pieces::{Piece, Pieces, TextPieces};
 
@@ -26,7 +28,7 @@ use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
     generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
-    model::{Model, Pretrained},
+    model::{self, Model, Pretrained},
     postprocess::{answer, response::ResponseTemplate},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -52,6 +54,10 @@ pub struct TextGeneration {
     model: Model,
     /// Made for the first constraint.
     vocabulary: OnceLock<Vocabulary>,
+    /// How the model was loaded, and so its assistant.
+    options: model::Options,
+    /// Loaded with the model, or for the first call that names one.
+    assistant: OnceLock<Assistant>,
 }
 
 /// What to go on with.
@@ -80,6 +86,8 @@ pub struct Options {
     /// Parameters of Transformers' `generate`, by their names; 256 new tokens by sampling with temperature 0.7 where neither this
     /// nor the checkpoint says otherwise.
     pub generation: Map<String, Value>,
+    /// A smaller model that guesses ([`model::Options::assistant_model`]). A pipeline has only one: the first that it is given.
+    pub assistant_model: Option<String>,
     /// Ends an answer where it says so.
     pub stop: Option<StopWhen>,
     /// So many prompts run at once, `None` for as many as are good. Where they would change each other's answers it is always one.
@@ -106,6 +114,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             generation: Map::new(),
+            assistant_model: None,
             stop: None,
             batch_size: None,
             prefix: String::new(),
@@ -137,6 +146,9 @@ impl TextGeneration {
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
         let mut generated = Vec::with_capacity(good.len());
         let settings = self.settings(&config, options)?;
+        let assistant = self.assistant(options)?;
+        let begin = assistant.map(|assistant| move || assistant.begin(&options.generation));
+        let assist = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
         let alone = formers_models::couples_rows(self.config.value());
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
         let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
@@ -144,7 +156,7 @@ impl TextGeneration {
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
         for batch in good.chunks(most) {
             let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
-            let run = |ids: &[&[u32]]| generate::generate(|_| self.decoder(), ids, &settings);
+            let run = |ids: &[&[u32]]| generate::generate_assisted(|_| self.decoder(), assist, ids, &settings);
             let mut found = match run(&ids) {
                 // What the model cannot run, such as a prompt beyond its positions, fails alone.
                 Err(error) if error.kind() == ErrorKind::Runtime => ids.iter().map(|ids| run(&[ids])?.pop().unwrap_or_else(lost)).collect(),
@@ -175,8 +187,14 @@ impl TextGeneration {
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
         let config = GenerationConfig { num_return_sequences: 1, ..config };
         let encoded = self.encode(prompt, options, &config)?;
-        let decoder = self.decoder()?;
-        let steps = Steps::new(decoder, &[&encoded.ids], &self.settings(&config, options)?)?;
+        let settings = self.settings(&config, options)?;
+        let mut steps = Steps::new(self.decoder()?, &[&encoded.ids], &settings)?;
+        if config.is_guided() {
+            steps = steps.guided(self.decoder()?, &settings)?;
+        }
+        if let Some(assistant) = self.assistant(options)? {
+            steps = steps.assisted(assistant.begin(&options.generation)?, &settings)?;
+        }
         let mut text = TextStream::new(
             &self.tokenizer,
             self.skips_special_tokens(options),
@@ -236,6 +254,22 @@ impl TextGeneration {
     /// The model without rows.
     fn decoder(&self) -> Result<Box<dyn LanguageModel + Send + '_>> {
         generate::open(&self.model, self.config.value())
+    }
+
+    /// The model that guesses, where there is one.
+    fn assistant(&self, options: &Options) -> Result<Option<&Assistant>> {
+        let Some(name) = options.assistant_model.as_ref().or(self.options.assistant_model.as_ref()) else { return Ok(None) };
+        if self.assistant.get().is_none() {
+            let loaded = Assistant::load(name, &self.options, &self.tokenizer)?;
+            self.assistant.get_or_init(|| loaded);
+        }
+        match self.assistant.get() {
+            Some(assistant) if assistant.name != *name => {
+                let message = format!("{name}: this pipeline has {} already; load another for another assistant", assistant.name);
+                Err(Error::request("assistant_model", message))
+            }
+            found => Ok(found),
+        }
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.
@@ -348,6 +382,7 @@ fn defaults() -> Map<String, Value> {
 
 /// The parameters of the task that are not those of `generate`.
 const OWN_PARAMETERS: &[&str] = &[
+    "assistant_model",
     "return_full_text",
     "return_tensors",
     "return_text",
@@ -390,7 +425,7 @@ impl Pipeline for TextGeneration {
         generate::open(&model, pretrained.config.value()).map_err(named)?;
         let generation = pretrained.checkpoint.json("generation_config.json")?;
         let tokenizer_config = pretrained.checkpoint.json("tokenizer_config.json")?;
-        Ok(Self {
+        let pipeline = Self {
             tokenizer: Arc::new(pretrained.tokenizer()?),
             templates: ChatTemplates::from_files(&pretrained.checkpoint).map_err(named)?,
             response: tokenizer_config.and_then(|config| config.get("response_template").filter(|template| !template.is_null()).cloned()),
@@ -398,7 +433,11 @@ impl Pipeline for TextGeneration {
             defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
             model,
             vocabulary: OnceLock::new(),
-        })
+            options: pretrained.options.clone(),
+            assistant: OnceLock::new(),
+        };
+        pipeline.assistant(&Options::default())?;
+        Ok(pipeline)
     }
 
     fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
@@ -446,6 +485,7 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         continue_final_message: parameters.take("continue_final_message")?,
         chat: ChatOptions { tools: parameters.take("tools")?, documents: parameters.take("documents")?, ..ChatOptions::default() },
         constraint: constraint(parameters)?,
+        assistant_model: parameters.take("assistant_model")?,
         generation: parameters.take_rest(GenerationConfig::knows),
         stop: None,
     };

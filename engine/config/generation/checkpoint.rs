@@ -77,6 +77,7 @@ pub(super) const KNOWN: &[&str] = &[
     "min_length",
     "min_new_tokens",
     "min_p",
+    "negative_prompt_ids",
     "no_repeat_ngram_size",
     "num_assistant_tokens",
     "num_assistant_tokens_schedule",

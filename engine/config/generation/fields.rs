@@ -50,6 +50,7 @@ impl GenerationConfig {
             suppress_tokens: fields.get("suppress_tokens")?,
             begin_suppress_tokens: fields.get("begin_suppress_tokens")?,
             guidance_scale: fields.get("guidance_scale")?,
+            negative_prompt_ids: fields.single_row("negative_prompt_ids")?,
             watermarking: fields.0.get("watermarking_config").filter(|v| !v.is_null()).map(watermarking).transpose()?,
             pad_token_id: fields.get("pad_token_id")?,
             bos_token_id: fields.get("bos_token_id")?,
@@ -76,6 +77,17 @@ impl Fields<'_> {
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.0.get(name).cloned().unwrap_or_default();
         serde_json::from_value(value).map_err(|e| Error::request(name, e))
+    }
+
+    /// A row of tokens; as the reference has it also as the only one of a batch.
+    fn single_row(&self, name: &str) -> Result<Option<Vec<u32>>> {
+        match self.0.get(name) {
+            Some(Value::Array(rows)) if rows.iter().any(Value::is_array) => match rows.as_slice() {
+                [_] => Ok(self.get::<[Vec<u32>; 1]>(name)?.map(|[row]| row)),
+                rows => Err(Error::request(name, format!("must be one list of token ids, not {}", rows.len()))),
+            },
+            _ => self.get(name),
+        }
     }
 
     fn one_or_many<T: DeserializeOwned>(&self, name: &str) -> Result<Option<Vec<T>>> {

@@ -72,6 +72,8 @@ pub struct GenerationConfig {
     pub suppress_tokens: Option<Vec<i64>>,
     pub begin_suppress_tokens: Option<Vec<i64>>,
     pub guidance_scale: Option<f64>,
+    /// Takes the place of the last token of the prompt in guidance; an argument of the reference's `generate`.
+    pub negative_prompt_ids: Option<Vec<u32>>,
     pub watermarking: Option<Watermarking>,
     pub pad_token_id: Option<i64>,
     pub bos_token_id: Option<i64>,
@@ -185,6 +187,11 @@ impl GenerationConfig {
             }
         }
         Ok(())
+    }
+
+    /// Whether answers are led away from what the model says without the prompt.
+    pub fn is_guided(&self) -> bool {
+        self.guidance_scale.is_some_and(|scale| scale != 1.0)
     }
 
     /// Whether drafts of several tokens are checked at once.

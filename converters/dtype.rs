@@ -23,6 +23,8 @@ pub enum Dtype {
     I4,
     /// 4-bit unsigned integers, two to a byte, low nibble first.
     U4,
+    /// 4-bit floats of 2 exponent bits and 1 mantissa bit, two to a byte, low nibble first; parts of a number, since blocks of them have scales.
+    F4E2M1,
 }
 
 impl Dtype {
@@ -33,7 +35,7 @@ impl Dtype {
             Self::F32 | Self::I32 | Self::U32 => 32,
             Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 16,
             Self::I8 | Self::U8 | Self::Bool | Self::F8E4M3 | Self::F8E5M2 => 8,
-            Self::I4 | Self::U4 => 4,
+            Self::I4 | Self::U4 | Self::F4E2M1 => 4,
         }
     }
 
@@ -68,6 +70,7 @@ impl Dtype {
             Self::F8E5M2 => 19,
             Self::U4 => 21,
             Self::I4 => 22,
+            Self::F4E2M1 => 23,
         }
     }
 }

@@ -169,6 +169,24 @@ impl Weights {
         })
     }
 
+    /// The bytes of one of the tensors that this one stacks, as elements of another type and shape.
+    pub fn bytes_of(&self, name: &str, index: usize, dtype: Dtype, shape: &[usize]) -> Tensor {
+        let graph = &self.store.graph;
+        let Some(stacked) = self.shape(name) else { return self.load(name, &[1]) };
+        let part = match stacked.as_slice() {
+            [count, rest @ ..] if index < *count => self.part_data(name, index * rest.iter().product::<usize>(), rest),
+            _ => Err(Error::tensor(format!("tensor {} has shape {stacked:?}: no part {index}", self.key(name)))),
+        };
+        let fits = part.and_then(|(key, data)| match dtype.bytes(shape) {
+            Some(len) if len == data.size() => Ok((key, data)),
+            _ => Err(Error::tensor(format!("tensor {key} has shape {stacked:?}, which does not make {dtype:?} {shape:?}"))),
+        });
+        fits.map(|(key, data)| graph.stored(&format!("{key}[{index}]"), dtype, shape, data)).unwrap_or_else(|error| {
+            self.fail(error);
+            graph.constant(dtype, &[0], Vec::new())
+        })
+    }
+
     /// The values of a tensor as 32-bit floats, for weights that are computed with while the graph is made. `None` where it is missing.
     pub fn values(&self, name: &str) -> Option<Vec<f32>> {
         let Some(key) = self.find(name) else {
@@ -252,11 +270,20 @@ impl Weights {
 
     /// The elements of a tensor from `first` on that fill this shape, as [`Weights::stored`].
     fn stored_part(&self, name: &str, first: usize, shape: &[usize]) -> Result<Tensor> {
-        let key = self.find(name).unwrap_or_default();
-        let (part, info) = (format!("{key}[{first}]"), self.info(&key)?);
+        let (key, data) = self.part_data(name, first, shape)?;
+        let part = format!("{key}[{first}]");
         if let Some(tensor) = self.store.loaded.borrow().get(&part) {
             return Ok(tensor.clone());
         }
+        let tensor = self.initializer(&part, self.info(&key)?.dtype, shape, data)?;
+        self.store.loaded.borrow_mut().insert(part, tensor.clone());
+        Ok(tensor)
+    }
+
+    /// The key of a tensor, and its elements from `first` on that fill this shape.
+    fn part_data(&self, name: &str, first: usize, shape: &[usize]) -> Result<(String, Data)> {
+        let key = self.find(name).unwrap_or_default();
+        let info = self.info(&key)?;
         let bytes = |shape: &[usize]| info.dtype.bytes(shape).ok_or_else(|| Error::tensor(format!("tensor {key} is too large")));
         let (start, len) = (bytes(&[first])?, bytes(shape)?);
         let data = match &info.strides {
@@ -268,9 +295,7 @@ impl Weights {
             }
         };
         self.store.used.borrow_mut().insert(key.clone());
-        let tensor = self.initializer(&part, info.dtype, shape, data)?;
-        self.store.loaded.borrow_mut().insert(part, tensor.clone());
-        Ok(tensor)
+        Ok((key, data))
     }
 
     fn info(&self, key: &str) -> Result<&TensorInfo> {

@@ -3,7 +3,7 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Routed, Weigh, experts},
+    layers::{Routed, Weigh, experts, mxfp4},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -59,7 +59,12 @@ impl Own {
     }
 }
 
-/// `x W + b` with one expert's part of `(experts, inputs, outputs)` and `(experts, outputs)`.
+/// `x W + b` with one expert's part of `(experts, inputs, outputs)`, or of what holds it in 4 bits, and `(experts, outputs)`.
 fn product(w: &Weights, name: &str, expert: usize, x: &Tensor) -> Tensor {
-    x.matmul(&w.nth(name, expert)) + w.nth(&format!("{name}_bias"), expert)
+    let product = if w.has(&format!("{name}_blocks")) {
+        x.matmul_transposed(&mxfp4(w, name, expert, &x.dim(0)), 1.0)
+    } else {
+        x.matmul(&w.nth(name, expert))
+    };
+    product + w.nth(&format!("{name}_bias"), expert)
 }

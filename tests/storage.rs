@@ -7,7 +7,7 @@ use formers::session::{Session, SessionOptions, Value};
 use formers_converters::{
     Dtype, Weights,
     graph::{Body, Dim, Graph},
-    layers::{embedding, linear, linear_no_bias},
+    layers::{Activation, GatedExperts, Routed, Weigh, embedding, experts, linear, linear_no_bias},
     passes::{self, Storage},
     quantize::{Bits, NBits},
     weights::Tensors,
@@ -26,24 +26,37 @@ fn number(row: usize, column: usize, bits: Bits) -> f32 {
     (step as f32 - (count / 2) as f32) / 64.0
 }
 
-fn checkpoint(folder: &Path, dtype: Dtype, bits: Bits) -> Arc<Tensors> {
+/// A tensor's name, shape and numbers.
+type Entry = (String, Vec<usize>, Vec<f32>);
+
+fn matrix(name: &str, rows: usize, columns: usize, bits: Bits) -> Entry {
+    let values = (0..rows).flat_map(|row| (0..columns).map(move |column| number(row, column, bits))).collect();
+    (name.to_string(), if rows == 1 { vec![columns] } else { vec![rows, columns] }, values)
+}
+
+fn checkpoint(folder: &Path, dtype: Dtype, entries: &[Entry]) -> Arc<Tensors> {
     let (mut header, mut data) = (BTreeMap::new(), Vec::new());
-    for (name, rows, columns) in [("table.weight", 40, 64), ("ragged.weight", 40, 70), ("dense.weight", 64, 70), ("dense.bias", 1, 64)] {
+    for (name, shape, values) in entries {
         let start = data.len();
-        for value in (0..rows).flat_map(|row| (0..columns).map(move |column| number(row, column, bits))) {
+        for &value in values {
             match dtype {
                 Dtype::F16 => data.extend(half::f16::from_f32(value).to_le_bytes()),
                 Dtype::BF16 => data.extend(half::bf16::from_f32(value).to_le_bytes()),
                 _ => data.extend(value.to_le_bytes()),
             }
         }
-        let shape = if rows == 1 { vec![columns] } else { vec![rows, columns] };
         header.insert(name, serde_json::json!({"dtype": format!("{dtype:?}"), "shape": shape, "data_offsets": [start, data.len()]}));
     }
     let header = serde_json::to_vec(&header).unwrap();
     let path = folder.join("model.safetensors");
     fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()).unwrap();
     Arc::new(Tensors::open(&[path]).unwrap())
+}
+
+fn layers(bits: Bits) -> Vec<Entry> {
+    [("table.weight", 40, 64), ("ragged.weight", 40, 70), ("dense.weight", 64, 70), ("dense.bias", 1, 64)]
+        .map(|(name, rows, columns)| matrix(name, rows, columns, bits))
+        .to_vec()
 }
 
 /// Embeddings whose rows end within a block, a layer as wide, and a head that is tied to other embeddings.
@@ -68,10 +81,10 @@ fn run(body: &Body, folder: &Path) -> Vec<f32> {
 fn weights_in_blocks_answer_as_they_do_in_32_bits() {
     let folder = tempfile::tempdir().unwrap();
     for bits in [Bits::Four, Bits::Eight] {
-        let exact = run(&build(&checkpoint(folder.path(), Dtype::F32, bits), Dtype::F32), folder.path());
+        let exact = run(&build(&checkpoint(folder.path(), Dtype::F32, &layers(bits)), Dtype::F32), folder.path());
         let largest = exact.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
         for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
-            let tensors = checkpoint(folder.path(), dtype, bits);
+            let tensors = checkpoint(folder.path(), dtype, &layers(bits));
             for (float, symmetric, block_size) in
                 [(Dtype::F32, true, 32), (Dtype::F32, false, 32), (Dtype::F32, true, 16), (Dtype::F16, true, 32), (Dtype::F16, false, 32)]
             {
@@ -83,6 +96,57 @@ fn weights_in_blocks_answer_as_they_do_in_32_bits() {
                 // The operators round the inputs of a product to 8 bits.
                 assert!(error < 0.02, "{options:?}, weights in {dtype:?}, graph in {float:?}: {error}");
             }
+        }
+    }
+}
+
+const EXPERTS: usize = 20;
+
+/// Experts whose matrices lie each by itself, and such that lie by columns in one tensor; beside them a router.
+fn mixtures(bits: Bits) -> Vec<Entry> {
+    let mut entries = vec![matrix("table.weight", 40, 64, bits), matrix("router.weight", EXPERTS, 64, bits)];
+    for expert in 0..EXPERTS {
+        for (name, rows) in [("gate", 32), ("up", 32), ("down", 64)] {
+            entries.push(matrix(&format!("experts.{expert}.{name}.weight"), rows, 96 - rows, bits));
+        }
+    }
+    let column = |i: usize| number(i % 64, i / 64 % 64, bits) * (1.0 + (i / 4096) as f32);
+    entries.push(("columns".into(), vec![EXPERTS, 64, 64], (0..EXPERTS * 4096).map(column).collect()));
+    entries
+}
+
+fn build_mixtures(tensors: &Arc<Tensors>) -> Body {
+    let graph = Graph::new("model", Dtype::F32);
+    let weights = Weights::new(&graph, tensors.clone());
+    let ids = graph.input("input_ids", Dtype::I64, &[Dim::from("batch"), Dim::from("sequence")]);
+    let hidden = embedding(&weights.pp("table"), &ids);
+    let rows = hidden.reshape(&[(-1i64).into(), 64usize.into()]);
+    let scores = rows.matmul(&weights.any("router.weight", 2).t());
+    let routed = Routed::best(&scores.softmax(-1), 3).normalized(0.0);
+    let gated = GatedExperts { each: ["gate", "up", "down"], stacked: ["both", "down"] };
+    let scope = weights.pp("experts");
+    let apart = experts(&hidden, &routed, Weigh::Outputs, |i, x| gated.of(&scope, i, Activation::Silu, x));
+    let together = experts(&hidden, &routed, Weigh::Inputs, |i, x| x.matmul(&weights.nth("columns", i)));
+    graph.output("logits", &(apart + together));
+    graph.finish().unwrap()
+}
+
+#[test]
+fn experts_in_fewer_bits_answer_as_they_do_in_32() {
+    let folder = tempfile::tempdir().unwrap();
+    for bits in [Bits::Four, Bits::Eight] {
+        let tensors = checkpoint(folder.path(), Dtype::F32, &mixtures(bits));
+        let exact = run(&build_mixtures(&tensors), folder.path());
+        let largest = exact.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+        for storage in [Storage::Blocks(NBits { bits, ..NBits::default() }), Storage::Int8] {
+            let body = passes::store(build_mixtures(&tensors), storage).unwrap();
+            let count = |op: &str| body.nodes.iter().filter(|node| node.op == op).count();
+            // The router and the sum of what experts give stay as they are.
+            assert_eq!((count("FusedMatMul"), count("MatMul")), (0, 2), "{storage:?}");
+            assert_eq!(count("MatMulNBits") + count("MatMulIntegerToFloat"), 4 * EXPERTS);
+            let given = run(&body, folder.path());
+            let error = exact.iter().zip(&given).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max) / largest;
+            assert!(error < 0.02, "{storage:?}: {error}");
         }
     }
 }

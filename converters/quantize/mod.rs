@@ -15,13 +15,15 @@ pub use n_bits::{Bits, Blocks, NBits, n_bits};
 use crate::weights::dense::widen;
 use crate::{Dtype, Error, Result};
 
-/// A row-major matrix of floating-point numbers, as a checkpoint holds it: `[out, in]` for linear layers, `[vocabulary, hidden]` for embeddings.
+/// A matrix of floating-point numbers, as a checkpoint holds it: `[out, in]` for linear layers, `[vocabulary, hidden]` for embeddings.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     bytes: &'a [u8],
     dtype: Dtype,
     rows: usize,
     columns: usize,
+    /// Whether the numbers of a column lie behind one another, not those of a row.
+    by_columns: bool,
 }
 
 impl<'a> Matrix<'a> {
@@ -36,13 +38,28 @@ impl<'a> Matrix<'a> {
         if dtype.bytes(&[rows, columns]) != Some(bytes.len() as u64) {
             return Err(Error::tensor(format!("{} bytes are not those of {dtype:?} [{rows}, {columns}]", bytes.len())));
         }
-        Ok(Self { bytes, dtype, rows, columns })
+        Ok(Self { bytes, dtype, rows, columns, by_columns: false })
+    }
+
+    /// As [`Matrix::new`], of numbers that lie column by column: a linear layer as `[in, out]`.
+    ///
+    /// # Errors
+    /// As [`Matrix::new`].
+    pub fn by_columns(bytes: &'a [u8], dtype: Dtype, shape: [usize; 2]) -> Result<Self> {
+        Ok(Self { by_columns: true, ..Self::new(bytes, dtype, shape)? })
     }
 
     /// Writes a part of a row, from a column on.
     fn read(&self, row: usize, column: usize, values: &mut [f32]) {
         let size = (self.dtype.bits() / 8) as usize;
-        widen(&self.bytes[(row * self.columns + column) * size..], self.dtype, values);
+        if !self.by_columns {
+            widen(&self.bytes[(row * self.columns + column) * size..], self.dtype, values);
+            return;
+        }
+        for (i, value) in values.iter_mut().enumerate() {
+            let at = ((column + i) * self.rows + row) * size;
+            widen(&self.bytes[at..at + size], self.dtype, std::slice::from_mut(value));
+        }
     }
 
     /// A whole row.

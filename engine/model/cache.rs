@@ -13,7 +13,7 @@ use super::ModelDtype;
 use crate::{Error, Result, hub};
 
 /// Changes whenever this crate stores weights in another way.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// The folder of converted models: `FORMERS_CACHE`, or `formers` beside the Hub's cache.
 pub fn dir() -> PathBuf {

@@ -26,10 +26,10 @@ BY_COLUMN = ("gpt_oss", "llama4_text")  # experts are multiplied from the right
 VARIETY = 8  # how many different tokens each answer has at least
 
 
-def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, **saving):
+def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, adjust=None, **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
-    `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json.
+    `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json; `adjust` changes the model's weights once they are drawn.
     `coupled` says why answers of this model depend on the rest of their batch, or on the calls before: then nothing is asked in batches.
     """
     if not wanted(model_type, name):
@@ -38,7 +38,7 @@ def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coup
     filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
     checkpoint(model_type, name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
                functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled),
-               initialize=lively, under=MODELS, extra=extra_fields, **saving)
+               initialize=lambda model: (lively(model), adjust and adjust(model)), under=MODELS, extra=extra_fields, **saving)
 
 
 def once(write):

@@ -3,7 +3,9 @@
 The second shape of each keeps the matrices of all experts in one tensor, as the reference's own modules do.
 """
 
-from causal import GPT2_BOTH, GPT2_SAVED, GROUPED, LLAMA, LLAMA3, NEOX, QWEN, SMALL, causal
+from causal import GPT2_BOTH, GPT2_SAVED, GROUPED, LLAMA, LLAMA3, MODELS, NEOX, QWEN, SMALL, causal
+from common import wanted
+from mxfp4 import coarse, pack
 from tokenizers_on_disk import byte_bpe
 
 
@@ -60,6 +62,10 @@ causal("gpt_oss", "causal_lm", LLAMA3, OSS)
 causal("gpt_oss", "causal_lm_b", LLAMA, dict(OSS, num_hidden_layers=3, num_key_value_heads=1, head_dim=12, layer_types=["full_attention", "sliding_attention", "full_attention"], num_local_experts=5,
                                              num_experts_per_tok=3, swiglu_alpha=1.2, swiglu_limit=0.6, attention_bias=False, tie_word_embeddings=True, rms_norm_eps=1e-3,
                                              rope_parameters=dict(YARN, truncate=False)), generation=4)
+# The answers are those of the same numbers in 32 bits: the reference computes with 4 only on other devices.
+causal("gpt_oss", "causal_lm_mxfp4", LLAMA3, dict(OSS, intermediate_size=32), adjust=coarse)
+if wanted("gpt_oss", "causal_lm_mxfp4"):
+    pack(MODELS / "gpt_oss" / "causal_lm_mxfp4")
 
 LLAMA4 = dict(TINY, intermediate_size_mlp=20, head_dim=8, num_local_experts=4, attention_chunk_size=6, no_rope_layers=[1, 0])
 causal("llama4_text", "causal_lm", LLAMA3, LLAMA4)

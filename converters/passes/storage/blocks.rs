@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use half::f16;
 
-use super::{Casts, Pass, Reader, fixed, with_bytes};
+use super::{Casts, Lies, Pass, Reader, with_bytes};
 use crate::{
     Dtype, Result,
     graph::{Attributes, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
@@ -17,7 +17,7 @@ const ACCURACY_LEVEL: i64 = 4;
 pub(super) struct Blocks {
     options: NBits,
     /// By where the weight is stored: a head that is tied to the embeddings shares theirs, even under a key of its own.
-    packed: BTreeMap<(Option<Arc<Path>>, u64), Packed>,
+    packed: BTreeMap<(Option<Arc<Path>>, u64, Lies), Packed>,
     products: BTreeMap<ValueId, Product>,
 }
 
@@ -59,7 +59,7 @@ impl Pass for Blocks {
             self.join(graph, node);
         }
         let replaced = match Reader::of(node) {
-            Some(Reader::Linear(x, w)) => self.linear(graph, x, w, casts),
+            Some(Reader::Linear(x, w, lies)) => self.linear(graph, x, w, lies, casts),
             Some(Reader::Sum(a, b)) => self.biased(graph, a, b, casts).or_else(|| self.biased(graph, b, a, casts)),
             Some(Reader::Lookup(w, indices)) => self.embedding(graph, w, indices, casts),
             None => None,
@@ -73,8 +73,8 @@ impl Blocks {
         Self { options, packed: BTreeMap::new(), products: BTreeMap::new() }
     }
 
-    fn linear(&mut self, graph: &Graph, x: ValueId, w: ValueId, casts: &Casts) -> Option<Tensor> {
-        let weight = self.packed(graph, casts.weight(graph, w, 2)?)?;
+    fn linear(&mut self, graph: &Graph, x: ValueId, w: ValueId, lies: Lies, casts: &Casts) -> Option<Tensor> {
+        let weight = self.packed(graph, casts.weight(graph, w, 2)?, lies)?;
         let x = graph.handle(x);
         let mut shape = x.shape();
         *shape.last_mut()? = weight.rows.into();
@@ -108,7 +108,7 @@ impl Blocks {
     }
 
     fn embedding(&mut self, graph: &Graph, w: ValueId, indices: ValueId, casts: &Casts) -> Option<Tensor> {
-        let Packed { block_size, width, table, scales, zero_points, .. } = self.packed(graph, casts.weight(graph, w, 2)?)?;
+        let Packed { block_size, width, table, scales, zero_points, .. } = self.packed(graph, casts.weight(graph, w, 2)?, Lies::ByRows)?;
         let blocks = scales.fixed(-1);
         // ONNX Runtime 1.23 reads wrong zero points where those of a row do not fill their bytes.
         if zero_points.is_some() && self.options.bits == Bits::Four && !blocks.is_multiple_of(2) {
@@ -126,13 +126,13 @@ impl Blocks {
     }
 
     /// A matrix in blocks, quantized once however many operators read it.
-    fn packed(&mut self, graph: &Graph, weight: ValueId) -> Option<Packed> {
+    fn packed(&mut self, graph: &Graph, weight: ValueId, lies: Lies) -> Option<Packed> {
         let value = graph.value(weight);
-        let [rows, width] = <[usize; 2]>::try_from(fixed(&value.shape)).ok()?;
+        let [rows, width] = lies.sizes(&value.shape)?;
         let data = graph.data(weight)?;
         let key = match &data {
-            Data::Stored { file, offset, .. } => (Some(file.clone()), *offset),
-            _ => (None, weight.0 as u64),
+            Data::Stored { file, offset, .. } => (Some(file.clone()), *offset, lies),
+            _ => (None, weight.0 as u64, lies),
         };
         if let Some(packed) = self.packed.get(&key) {
             return Some(packed.clone());
@@ -140,7 +140,7 @@ impl Blocks {
         let options = NBits { scale_dtype: graph.float(), ..self.options };
         let name = value.name.clone();
         let parts = Arc::new(Computed::new(move || {
-            let made = with_bytes(&data, |bytes| parts(&Matrix::new(bytes, value.dtype, [rows, width])?, &options));
+            let made = with_bytes(&data, |bytes| parts(&lies.matrix(bytes, value.dtype, [rows, width])?, &options));
             made.map_err(|e| e.at(format!("tensor {}", value.name)))
         }));
         let block_size = options.block_size_of(rows, width);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Casts, Pass, Reader, fixed, read};
+use super::{Casts, Lies, Pass, Reader, fixed, read};
 use crate::{
     Dtype, Result,
-    graph::{Attributes, Data, Dim, Graph, Node, Tensor, ValueId},
+    graph::{Attributes, Data, Dim, Graph, Node, Size, Tensor, ValueId},
     quantize::{self, Matrix, Range},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Int8 {
 impl Pass for Int8 {
     fn replace(&mut self, graph: &Graph, node: &mut Node, casts: &Casts) -> Result<Option<Vec<Tensor>>> {
         let replaced = match Reader::of(node) {
-            Some(Reader::Linear(x, w)) => self.linear(graph, x, w, casts)?,
+            Some(Reader::Linear(x, w, lies)) => self.linear(graph, x, w, lies, casts)?,
             Some(Reader::Sum(a, b)) => self.biased(graph, a, b).or_else(|| self.biased(graph, b, a)),
             Some(Reader::Lookup(w, indices)) => embedding(graph, w, indices, casts)?,
             None => None,
@@ -48,11 +48,11 @@ impl Pass for Int8 {
 }
 
 impl Int8 {
-    fn linear(&mut self, graph: &Graph, x: ValueId, w: ValueId, casts: &Casts) -> Result<Option<Tensor>> {
+    fn linear(&mut self, graph: &Graph, x: ValueId, w: ValueId, lies: Lies, casts: &Casts) -> Result<Option<Tensor>> {
         let Some(weight) = casts.weight(graph, w, 2) else { return Ok(None) };
         let value = graph.value(weight);
-        let [out, width] = <[usize; 2]>::try_from(fixed(&value.shape)).unwrap_or_default();
-        let int8 = read(graph, weight, |bytes| quantize::int8_per_channel(&Matrix::new(bytes, value.dtype, [out, width])?, Range::Full))?;
+        let Some([out, width]) = lies.sizes(&value.shape) else { return Ok(None) };
+        let int8 = read(graph, weight, |bytes| quantize::int8_per_channel(&lies.matrix(bytes, value.dtype, [out, width])?, Range::Full))?;
         let values = bytemuck::cast_slice(&int8.values).to_vec();
         let weights = graph.stored(&format!("{}_quantized", value.name), Dtype::I8, &[width, out], Data::Inline(values.into()));
         let scales = graph.stored(
@@ -116,6 +116,8 @@ fn quantized(graph: &Graph, x: &Tensor) -> Option<Quantized> {
 /// An activation whose rows, of this width, have a scale each: their largest magnitude is 127 steps from zero.
 fn quantized_rows(graph: &Graph, x: &Tensor, width: usize) -> Option<Quantized> {
     let largest = x.reduce_max(&[-1], true).max(&-&x.reduce_min(&[-1], true));
+    // What has no rows at all, as the part of an expert that no token has chosen, keeps its width where ONNX Runtime reduces it.
+    let largest = if x.shape().contains(&Dim::Unknown) { largest.reshape(&one_wide(x.rank())) } else { largest };
     let scale = &largest.max(&graph.floats(&[], &[1e-30])) * (1.0 / 127.0);
     // Operators that take one zero point for each row want it as a tensor of that shape.
     let ones = vec![1; x.rank()];
@@ -126,6 +128,11 @@ fn quantized_rows(graph: &Graph, x: &Tensor, width: usize) -> Option<Quantized> 
     let values = graph.op("QuantizeLinear", "", &[Some(x), Some(&scale), zeros.first()], blocks, &[(Dtype::U8, x.shape())]);
     let zero = graph.constant(Dtype::U8, &[], vec![128]);
     Some(Quantized { values: values.into_iter().next()?, scale, zero, by_row: true })
+}
+
+/// The shape of a tensor of this rank with a last dimension of 1 and the others as they are.
+fn one_wide(rank: usize) -> Vec<Size> {
+    (0..rank).map(|axis| Size::from(i64::from(axis + 1 == rank))).collect()
 }
 
 fn embedding(graph: &Graph, w: ValueId, indices: ValueId, casts: &Casts) -> Result<Option<Tensor>> {

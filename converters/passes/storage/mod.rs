@@ -10,9 +10,9 @@ use memmap2::MmapOptions;
 
 use super::rewrite::rewrite;
 use crate::{
-    Error, Result,
+    Dtype, Error, Result,
     graph::{Body, Data, Dim, Graph, Node, Tensor, ValueId},
-    quantize::NBits,
+    quantize::{Matrix, NBits},
 };
 
 /// How weights are stored.
@@ -70,12 +70,34 @@ trait Pass {
 
 /// The operators that quantized weights are made for.
 enum Reader {
-    /// A linear layer: what is multiplied, and the weight `[out, in]`.
-    Linear(ValueId, ValueId),
+    /// A linear layer: what is multiplied, and the weight.
+    Linear(ValueId, ValueId, Lies),
     /// A sum, which may be that of a linear layer and its bias.
     Sum(ValueId, ValueId),
     /// The rows of a table: the table, and the indices.
     Lookup(ValueId, ValueId),
+}
+
+/// How the weight of a linear layer lies in the checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lies {
+    /// `[out, in]`
+    ByRows,
+    /// `[in, out]`
+    ByColumns,
+}
+
+impl Lies {
+    /// Outputs and inputs of a weight of this shape.
+    fn sizes(self, shape: &[Dim]) -> Option<[usize; 2]> {
+        let [first, second] = <[usize; 2]>::try_from(fixed(shape)).ok()?;
+        Some(if self == Self::ByRows { [first, second] } else { [second, first] })
+    }
+
+    /// The weight as `[out, in]`.
+    fn matrix(self, bytes: &[u8], dtype: Dtype, sizes: [usize; 2]) -> Result<Matrix<'_>> {
+        if self == Self::ByRows { Matrix::new(bytes, dtype, sizes) } else { Matrix::by_columns(bytes, dtype, sizes) }
+    }
 }
 
 impl Reader {
@@ -85,8 +107,9 @@ impl Reader {
         match node.op.as_str() {
             "FusedMatMul" => {
                 let plain = node.attributes.int("transB") == Some(1) && node.attributes.float("alpha").unwrap_or(1.0) == 1.0;
-                plain.then_some(Self::Linear(a, b))
+                plain.then_some(Self::Linear(a, b, Lies::ByRows))
             }
+            "MatMul" => Some(Self::Linear(a, b, Lies::ByColumns)),
             "Add" => Some(Self::Sum(a, b)),
             "Gather" if node.attributes.int("axis").unwrap_or(0) == 0 => Some(Self::Lookup(a, b)),
             _ => None,

@@ -225,3 +225,46 @@ fn templates_of_a_folder_are_found() {
     let none = ChatTemplates::from_files(&Memory(BTreeMap::new())).unwrap();
     assert!(none.is_empty() && none.choose(None, false).is_err());
 }
+
+/// A checkpoint of files in memory, by their names.
+fn memory(files: &[(&str, &str)]) -> Memory {
+    Memory(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+}
+
+#[test]
+fn templates_of_older_processors_are_found_last() {
+    let legacy = ("chat_template.json", r#"{"chat_template": "old"}"#);
+    let chosen = |files: &[(&str, &str)]| ChatTemplates::from_files(&memory(files)).unwrap().choose(None, false).unwrap().to_owned();
+    assert_eq!(chosen(&[legacy]), "old");
+    assert_eq!(chosen(&[legacy, ("tokenizer_config.json", "{}")]), "old");
+    assert_eq!(chosen(&[legacy, ("tokenizer_config.json", r#"{"chat_template": "new"}"#)]), "new");
+    assert_eq!(chosen(&[legacy, ("chat_template.jinja", "own")]), "own");
+    let error = ChatTemplates::from_files(&memory(&[("chat_template.json", "{")])).unwrap_err();
+    assert!(error.to_string().starts_with("chat_template.json: "), "{error}");
+}
+
+#[test]
+fn errors_in_a_template_name_its_file() {
+    let bad = "one\n{{ messages[ }}";
+    let config = |template: Value| json!({"chat_template": template}).to_string();
+    let one = config(json!(bad));
+    let named = config(json!([{"name": "default", "template": "d"}, {"name": "tool_use", "template": bad}]));
+    let cases: [(&[(&str, &str)], &str); 5] = [
+        (&[("chat_template.jinja", bad)], "chat_template.jinja: chat template, line 2: syntax error"),
+        (&[("additional_chat_templates/tool_use.jinja", bad)], "additional_chat_templates/tool_use.jinja: chat template, line 2: "),
+        (&[("tokenizer_config.json", &one)], "tokenizer_config.json: chat template, line 2: "),
+        (&[("tokenizer_config.json", &named)], "tokenizer_config.json: tool_use: chat template, line 2: "),
+        (&[("chat_template.json", &one)], "chat_template.json: chat template, line 2: "),
+    ];
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let options = ChatOptions { tools: Some(vec![json!({})]), ..ChatOptions::default() };
+    for (files, wanted) in cases {
+        let error = ChatTemplates::from_files(&memory(files)).unwrap().apply(plain().special_tokens(), &messages, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().starts_with(wanted), "{error}");
+    }
+    // A template of the request has no file.
+    let options = ChatOptions { chat_template: Some(bad.to_owned()), ..ChatOptions::default() };
+    let error = ChatTemplates::from_value(json!("x")).unwrap().apply(plain().special_tokens(), &messages, &options).unwrap_err();
+    assert!(error.to_string().starts_with("chat template, line 2: "), "{error}");
+}

@@ -508,3 +508,19 @@ fn a_chat_shows_reasoning_apart_and_asks_for_what_tools_give() {
     std::fs::write(path, "[1]").unwrap();
     program.fails(&["chat", &model, "--tools", path], b"", &["--tools", "entry 0"]);
 }
+
+/// Variables of the chat template are as good as in the pipeline.
+#[test]
+fn a_chat_takes_variables_of_its_template() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let talk = |more: &[&str]| {
+        let command = [&["chat", &model, "--max-new-tokens", "60", "--param", "do_sample=false"], more].concat();
+        let output = program.run(&command, b"Where is the tower?\n");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (thinking, quick) = (talk(&[]), talk(&["--chat-template-kwarg", "enable_thinking=false"]));
+    assert!(!thinking.1.trim().is_empty() && thinking.0 != quick.0, "{thinking:?} {quick:?}");
+    program.fails(&["chat", &model, "--chat-template-kwarg", "enable_thinking"], b"", &["--chat-template-kwarg", "key=value"]);
+}

@@ -44,6 +44,9 @@ pub(super) struct Chat {
     /// A parameter of `generate`, such as temperature=0.7 or do_sample=false. The value is JSON, or else a string.
     #[arg(short, long = "param", value_name = "KEY=VALUE")]
     params: Vec<String>,
+    /// A variable of the chat template, such as enable_thinking=false. The value is JSON, or else a string.
+    #[arg(long = "chat-template-kwarg", value_name = "KEY=VALUE")]
+    template_kwargs: Vec<String>,
     #[command(flatten)]
     pub(super) options: ModelOptions,
 }
@@ -57,8 +60,11 @@ const INTERRUPTED: u8 = 2;
 impl Chat {
     pub(super) fn execute(self) -> Result<()> {
         let tools = self.tools.as_deref().map(tools).transpose()?;
-        let chat = ChatOptions { tools, ..ChatOptions::default() };
-        let options = Options { generation: self.generation()?, chat, ..Options::default() };
+        let kwargs = fields("--chat-template-kwarg", &self.template_kwargs)?;
+        let chat = ChatOptions { tools, kwargs, ..ChatOptions::default() };
+        let mut generation = fields("--param", &self.params)?;
+        generation.entry("max_new_tokens").or_insert_with(|| json!(self.max_new_tokens));
+        let options = Options { generation, chat, ..Options::default() };
         let generate = TextGeneration::load(&Pretrained::open(self.options.resolve(&self.model))?)?;
         ctrlc::set_handler(|| {
             if STATE.compare_exchange(ANSWERING, INTERRUPTED, Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -107,16 +113,15 @@ impl Chat {
         }
         Ok(())
     }
+}
 
-    fn generation(&self) -> Result<Map<String, Value>> {
-        let mut generation = Map::new();
-        generation.insert("max_new_tokens".into(), json!(self.max_new_tokens));
-        for param in &self.params {
-            let Some((key, value)) = param.split_once('=') else { bail!("--param {param}: expected key=value") };
-            generation.insert(key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)));
-        }
-        Ok(generation)
-    }
+/// The keys and values of an argument that is given several times.
+fn fields(argument: &str, given: &[String]) -> Result<Map<String, Value>> {
+    let field = |text: &String| {
+        let Some((key, value)) = text.split_once('=') else { bail!("{argument} {text}: expected key=value") };
+        Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))))
+    };
+    given.iter().map(field).collect()
 }
 
 /// To the terminal, beside what is said.

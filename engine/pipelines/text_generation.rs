@@ -442,9 +442,9 @@ impl Pipeline for TextGeneration {
 
     fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
         let form = form(&mut parameters)?;
-        let options = options(&mut parameters)?;
-        parameters.finish(Self::TASK.parameters)?;
         let (given, single) = prompts(inputs)?;
+        let options = options(&mut parameters, given.iter().all(|prompt| matches!(prompt, Prompt::Chat(_))))?;
+        parameters.finish(Self::TASK.parameters)?;
         let answers = self.run_many(&given, &options)?;
         let shown = answers.into_iter().zip(&given).map(|(answers, prompt)| {
             answers?.into_iter().map(|answer| form.of(self, answer, *prompt, &options)).collect::<Result<Value>>()
@@ -454,8 +454,23 @@ impl Pipeline for TextGeneration {
     }
 }
 
-/// What a call says, but for the form of the answer.
-fn options(parameters: &mut Parameters) -> Result<Options> {
+/// What `apply_chat_template` has from the pipeline itself, or what makes no prompt of it.
+const NO_VARIABLES: [&str; 11] = [
+    "tools",
+    "documents",
+    "add_generation_prompt",
+    "continue_final_message",
+    "tokenize",
+    "sanitize_control_tokens",
+    "return_tensors",
+    "return_dict",
+    "return_assistant_tokens_mask",
+    "tokenizer_kwargs",
+    "messages",
+];
+
+/// What a call says, but for the form of the answer. As in Python, what the tokenizer does not know are variables of the template for chats.
+fn options(parameters: &mut Parameters, only_chats: bool) -> Result<Options> {
     let hole = match parameters.take::<String>("handle_long_generation")?.as_deref() {
         None => false,
         Some("hole") => true,
@@ -472,6 +487,13 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         tokenize = tokenize.with("max_length", length.clone());
     }
     let own = parameters.take::<Map<String, Value>>("tokenizer_encode_kwargs")?.unwrap_or_default();
+    let is_variable = |name: &str| only_chats && !TOKENIZER_PARAMETERS.contains(&name) && !NO_VARIABLES.contains(&name);
+    let (mut kwargs, own): (Map<String, Value>, Map<String, Value>) = own.into_iter().partition(|(name, _)| is_variable(name));
+    let chat_template = match kwargs.shift_remove("chat_template") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(template)) => Some(template),
+        Some(_) => return Err(Error::request("parameters.tokenizer_encode_kwargs.chat_template", "not a string")),
+    };
     tokenize = own.into_iter().fold(tokenize, |tokenize, (name, value)| tokenize.with(&name, value));
     let encode = encode_options(&mut tokenize)?;
     tokenize.finish(TOKENIZER_PARAMETERS)?;
@@ -483,7 +505,13 @@ fn options(parameters: &mut Parameters) -> Result<Options> {
         skip_special_tokens: parameters.take("skip_special_tokens")?.unwrap_or(true),
         clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?,
         continue_final_message: parameters.take("continue_final_message")?,
-        chat: ChatOptions { tools: parameters.take("tools")?, documents: parameters.take("documents")?, ..ChatOptions::default() },
+        chat: ChatOptions {
+            chat_template,
+            kwargs,
+            tools: parameters.take("tools")?,
+            documents: parameters.take("documents")?,
+            ..ChatOptions::default()
+        },
         constraint: constraint(parameters)?,
         assistant_model: parameters.take("assistant_model")?,
         generation: parameters.take_rest(GenerationConfig::knows),

@@ -10,7 +10,7 @@ CHAT = (
     "{%- for tool in tools or [] %}<|im_start|>tool\n{{ tool | tojson }}<|im_end|>\n{% endfor %}"
     "{%- for message in messages %}<|im_start|>{{ message.role }}\n"
     "{%- if message.reasoning_content %}<think>{{ message.reasoning_content }}</think>{% endif %}{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{%- if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+    "{%- if add_generation_prompt %}<|im_start|>assistant\n{% if enable_thinking | default(true) %}<think>\n{% endif %}{% endif %}"
 )
 TEMPLATE = {
     "defaults": {"role": "assistant"},
@@ -37,6 +37,9 @@ def talks(folder):
         Case(first, return_tensors=True, **GREEDY), Case(prefilled, "goes on: not taken apart", **longer),
         Case(prefilled, "a new message", continue_final_message=False, **longer),
         Case(first, "beams", do_sample=False, num_beams=3, num_return_sequences=2, max_new_tokens=24),
+        Case(first, "a variable of the template", tokenizer_encode_kwargs={"enable_thinking": False}, **longer),
+        Case(second, "another template", tokenizer_encode_kwargs={"chat_template": "{{ messages[-1].content }}{{ mark }}", "mark": [1, "é"]}, **longer),
+        Case(first, "what the pipeline says itself", error=True, tokenizer_encode_kwargs={"add_generation_prompt": True}, **GREEDY),
         Case(first, "special tokens stay although they should not", skip_special_tokens=True, **longer),
     ]
 

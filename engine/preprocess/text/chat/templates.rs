@@ -1,4 +1,5 @@
-//! Which template a checkpoint brings: `chat_template.jinja`, `additional_chat_templates/`, or `tokenizer_config.json`.
+//! Which template a checkpoint brings: `chat_template.jinja`, `additional_chat_templates/`, `tokenizer_config.json`, or what older
+//! processors have, `chat_template.json`.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +12,16 @@ use crate::{Error, ErrorKind, Result};
 const FILE: &str = "chat_template.jinja";
 const FOLDER: &str = "additional_chat_templates";
 const CONFIG: &str = "tokenizer_config.json";
+/// Python's processors read it; the tokenizers of such checkpoints have no template of their own.
+const LEGACY: &str = "chat_template.json";
 
 /// The chat templates of a checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChatTemplates(Templates);
+pub struct ChatTemplates {
+    templates: Templates,
+    /// The JSON file that they stand in; `None` where each has a file of its own.
+    file: Option<&'static str>,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Templates {
@@ -42,24 +49,31 @@ impl ChatTemplates {
         if named.is_empty() {
             return Self::from_config(files);
         }
-        Ok(Self(match named.remove("default") {
+        let templates = match named.remove("default") {
             Some(template) if named.is_empty() => Templates::One(template),
             Some(template) => Templates::Named(named.into_iter().chain([("default".to_owned(), template)]).collect()),
             None => Templates::Named(named),
-        }))
+        };
+        Ok(Self { templates, file: None })
     }
 
     fn from_config(files: &dyn Files) -> Result<Self> {
-        let Some(bytes) = files.read(CONFIG)? else { return Ok(Self::default()) };
-        let mut config: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|error| Error::config(format!("{CONFIG}: {error}")).caused_by(error))?;
-        Self::from_value(config.remove("chat_template").unwrap_or_default())
+        for file in [CONFIG, LEGACY] {
+            let Some(bytes) = files.read(file)? else { continue };
+            let mut config: Map<String, Value> =
+                serde_json::from_slice(&bytes).map_err(|error| Error::config(format!("{file}: {error}")).caused_by(error))?;
+            let templates = Self::from_value(config.remove("chat_template").unwrap_or_default()).map_err(|error| error.at(file))?;
+            if !templates.is_empty() {
+                return Ok(Self { file: Some(file), ..templates });
+            }
+        }
+        Ok(Self::default())
     }
 
     /// The value of `chat_template` in `tokenizer_config.json`: one template, or a list of `{"name", "template"}`.
     pub fn from_value(value: Value) -> Result<Self> {
-        let wrong = || Error::config(format!("{CONFIG}: chat_template must be a string or a list of {{\"name\", \"template\"}}"));
-        Ok(Self(match value {
+        let wrong = || Error::config("chat_template must be a string or a list of {\"name\", \"template\"}");
+        let templates = match value {
             Value::Null => Templates::None,
             Value::String(template) => Templates::One(template),
             Value::Array(list) => {
@@ -67,17 +81,18 @@ impl ChatTemplates {
                 Templates::Named(list.iter().map(|entry| pair(entry).ok_or_else(wrong)).collect::<Result<_>>()?)
             }
             _ => return Err(wrong()),
-        }))
+        };
+        Ok(Self { templates, file: Some(CONFIG) })
     }
 
     /// Whether the checkpoint brings any.
     pub fn is_empty(&self) -> bool {
-        self.0 == Templates::None
+        self.templates == Templates::None
     }
 
     /// The names of the templates, where there are several.
     pub fn names(&self) -> Vec<&str> {
-        match &self.0 {
+        match &self.templates {
             Templates::Named(named) => named.keys().map(String::as_str).collect(),
             _ => Vec::new(),
         }
@@ -86,7 +101,7 @@ impl ChatTemplates {
     /// The template for a request: `argument` is a template's name or a template itself; without it, `tool_use` serves
     /// requests with tools and `default` the others.
     pub fn choose<'a>(&'a self, argument: Option<&'a str>, with_tools: bool) -> Result<&'a str> {
-        match (&self.0, argument) {
+        match (&self.templates, argument) {
             (Templates::Named(named), Some(argument)) => Ok(named.get(argument).map_or(argument, String::as_str)),
             (_, Some(argument)) => Ok(argument),
             (Templates::One(template), None) => Ok(template),
@@ -108,7 +123,25 @@ impl ChatTemplates {
     /// the template.
     pub fn apply(&self, special: &SpecialTokens, messages: &[Value], options: &ChatOptions) -> Result<String> {
         let template = self.choose(options.chat_template.as_deref(), options.tools.is_some())?;
-        render(template, special, messages, options)
+        render(template, special, messages, options).map_err(|error| match (error.kind(), self.name_of(template)) {
+            (ErrorKind::Config, Some(name)) => error.at(name),
+            _ => error,
+        })
+    }
+
+    /// Where a template of the checkpoint stands.
+    fn name_of(&self, template: &str) -> Option<String> {
+        let name = match &self.templates {
+            Templates::One(own) if own == template => "default",
+            Templates::Named(named) => named.iter().find(|(_, own)| *own == template)?.0,
+            _ => return None,
+        };
+        Some(match (self.file, name) {
+            (Some(file), "default") => file.to_owned(),
+            (Some(file), name) => format!("{file}: {name}"),
+            (None, "default") => FILE.to_owned(),
+            (None, name) => format!("{FOLDER}/{name}.jinja"),
+        })
     }
 }
 

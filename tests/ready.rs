@@ -9,7 +9,7 @@ mod goldens;
 use std::{fs, path::Path};
 
 use formers::generate::LanguageModel as _;
-use formers::model::{Pretrained, Source};
+use formers::model::{ModelDtype, Pretrained, Source};
 use formers::{ErrorKind, Options, Result};
 use goldens::{json, media, same};
 
@@ -228,5 +228,69 @@ fn graphs_that_cannot_be_wired_say_why() {
         fs::write(&file, bytes).unwrap();
         let error = formers::pipeline("text-generation", options(folder.path())).err().unwrap();
         assert!(error.kind() == ErrorKind::Unsupported && says.iter().all(|part| error.to_string().contains(part)), "{name}: {error}");
+    }
+}
+
+/// Which files are taken: the first complete set of roles, each in the type that the call or `transformers.js_config` asks for.
+#[test]
+fn files_are_those_of_the_roles_in_their_types() {
+    let decoder = r#"{"model_type": "another", "architectures": ["AnotherForCausalLM"]}"#;
+    let two_sided = r#"{"model_type": "another", "architectures": ["AnotherForConditionalGeneration"], "is_encoder_decoder": true,
+        "transformers.js_config": {"dtype": {"encoder_model": "fp32", "decoder_model_merged": "q8"}}}"#;
+    type Case<'a> = (&'a str, &'a [&'a str], ModelDtype, std::result::Result<&'a [&'a str], &'a str>);
+    let cases: &[Case<'_>] = &[
+        (decoder, &["onnx/model.onnx", "onnx/decoder_model_merged.onnx"], ModelDtype::Auto, Ok(&["onnx/model.onnx"])),
+        (
+            decoder,
+            &["decoder_model.onnx", "decoder_with_past_model.onnx", "decoder_with_past_model.onnx_data"],
+            ModelDtype::Auto,
+            Ok(&["decoder_model.onnx", "decoder_with_past_model.onnx", "decoder_with_past_model.onnx_data"]),
+        ),
+        (
+            decoder,
+            &["onnx/model.onnx", "onnx/model_q4f16.onnx", "onnx/model_q4f16.onnx_data", "onnx/model_q4f16.onnx_data_1"],
+            ModelDtype::Q4f16,
+            Ok(&["onnx/model_q4f16.onnx", "onnx/model_q4f16.onnx_data", "onnx/model_q4f16.onnx_data_1"]),
+        ),
+        (decoder, &["onnx/model.onnx"], ModelDtype::Q4, Err("model_q4.onnx")),
+        (
+            two_sided,
+            &[
+                "onnx/model.onnx",
+                "onnx/encoder_model.onnx",
+                "onnx/encoder_model_quantized.onnx",
+                "onnx/decoder_model_merged.onnx",
+                "onnx/decoder_model_merged_quantized.onnx",
+            ],
+            ModelDtype::Auto,
+            Ok(&["onnx/decoder_model_merged_quantized.onnx", "onnx/encoder_model.onnx"]),
+        ),
+        (
+            two_sided,
+            &["encoder_model.onnx", "decoder_model_merged.onnx", "decoder_model_merged_fp16.onnx"],
+            ModelDtype::Fp16,
+            Err("encoder_model_fp16.onnx"),
+        ),
+        (
+            two_sided,
+            &["encoder_model.onnx", "decoder_model.onnx", "decoder_with_past_model.onnx"],
+            ModelDtype::Auto,
+            Ok(&["decoder_model.onnx", "decoder_with_past_model.onnx", "encoder_model.onnx"]),
+        ),
+    ];
+    for (config, there, dtype, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("onnx")).unwrap();
+        fs::write(folder.path().join("config.json"), config).unwrap();
+        there.iter().for_each(|file| fs::write(folder.path().join(file), "").unwrap());
+        let pretrained = Pretrained::open(Options { dtype: *dtype, ..options(folder.path()) }).unwrap();
+        match (pretrained.files(), expected) {
+            (Ok(mut files), Ok(expected)) => {
+                files.retain(|file| file != "config.json");
+                assert_eq!(files, *expected, "{there:?}");
+            }
+            (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{error}"),
+            (found, _) => panic!("{there:?}: {found:?}"),
+        }
     }
 }

@@ -5,14 +5,14 @@ mod convert;
 mod export;
 mod files;
 mod genai;
-#[cfg_attr(not(feature = "text"), allow(dead_code))] // only language models have caches
-mod in_place;
 mod onnx;
 mod options;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only texts come in so many batches
 mod part;
 mod sentence;
 mod weights;
+#[cfg_attr(not(feature = "text"), allow(dead_code))] // only language models have caches
+mod wiring;
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ pub use formers_models::Head;
 
 pub use cache::dir as cache_dir;
 pub use export::Exported;
-#[cfg(feature = "text")]
-pub(crate) use in_place::InPlace;
 pub use options::{ModelDtype, Options, Source};
 #[cfg(feature = "text")]
 pub(crate) use part::Workers;
 pub use sentence::SentenceConfig;
+#[cfg(feature = "text")]
+pub(crate) use wiring::{InPlace, Padding, Wiring};
 
 use part::Part;
 
@@ -139,9 +139,9 @@ impl Model {
     }
 
     #[cfg(feature = "text")]
-    /// The caches of a role's graph that runs write where they lie.
-    pub(crate) fn in_place(&self, role: &str) -> &[InPlace] {
-        self.sessions.get(role).map(Part::in_place).unwrap_or_default()
+    /// What the operators of a role's graph say, where that is ready-made.
+    pub(crate) fn wiring(&self, role: &str) -> Option<&Wiring> {
+        self.sessions.get(role)?.wiring()
     }
 
     #[cfg(feature = "text")]

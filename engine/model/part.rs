@@ -8,7 +8,7 @@ use std::{
 
 use formers_converters::{graph::Data, writer};
 
-use super::in_place::{self, InPlace};
+use super::wiring::Wiring;
 use crate::{
     Result,
     session::{Device, Session, SessionOptions, threads},
@@ -27,9 +27,9 @@ pub(super) struct Part {
     /// How to open it again; `None` where workers would not help.
     again: Option<(Again, SessionOptions)>,
     worker: OnceLock<Option<Session>>,
-    /// The file of a ready-made graph, and what of its cache is written in place.
+    /// The file of a ready-made graph, and what its operators say.
     file: Option<PathBuf>,
-    in_place: OnceLock<Vec<InPlace>>,
+    wiring: OnceLock<Wiring>,
 }
 
 #[derive(Debug)]
@@ -52,9 +52,10 @@ impl Part {
         Ok(Self { file: Some(file.to_path_buf()), ..part })
     }
 
-    /// The caches of a ready-made graph that runs write where they lie.
-    pub(super) fn in_place(&self) -> &[InPlace] {
-        self.in_place.get_or_init(|| self.file.as_deref().map(in_place::find).unwrap_or_default())
+    /// What the operators of a ready-made graph say.
+    pub(super) fn wiring(&self) -> Option<&Wiring> {
+        let file = self.file.as_deref()?;
+        Some(self.wiring.get_or_init(|| Wiring::of(file)))
     }
 
     pub(super) fn from_memory(model: writer::Model, weights: u64, options: &SessionOptions) -> Result<Self> {
@@ -66,7 +67,7 @@ impl Part {
         let several = *session.device() == Device::Cpu && threads::wanted(options) > 1;
         let options = SessionOptions { device: Device::Cpu, ..options.clone() };
         let again = if several { again() } else { None };
-        Self { session, again: again.map(|again| (again, options)), worker: OnceLock::new(), file: None, in_place: OnceLock::new() }
+        Self { session, again: again.map(|again| (again, options)), worker: OnceLock::new(), file: None, wiring: OnceLock::new() }
     }
 
     /// Workers for so many batches. Operators of small models are short, and threads that share one spend much of their time

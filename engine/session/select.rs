@@ -1,7 +1,7 @@
 //! Tensors of zeros, and parts of tensors.
 
 use half::{bf16, f16};
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, Axis, s};
 
 use super::{Dtype, Element, Value};
 use crate::{Error, ErrorKind, Result};
@@ -59,19 +59,20 @@ impl Value {
         }
     }
 
-    /// The numbers at one place along the second axis, as float32: `(batch, …)` of `(batch, places, …)`.
+    /// The numbers at one place of a row, as float32: `(n)` of `(rows, places, n)`.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] when there is no such place, or these are no floating-point numbers.
-    pub fn at(&self, place: usize) -> Result<ArrayD<f32>> {
-        if self.shape().get(1).is_none_or(|places| place >= *places) {
-            return Err(Error::new(ErrorKind::Runtime, format!("a tensor of shape {:?} has no place {place}", self.shape())));
+    pub fn at(&self, row: usize, place: usize) -> Result<Vec<f32>> {
+        let fits = matches!(self.shape(), [rows, places, _] if row < *rows && place < *places);
+        if !fits {
+            return Err(Error::new(ErrorKind::Runtime, format!("a tensor of shape {:?} has no place {place} in row {row}", self.shape())));
         }
         Ok(match self.dtype() {
             // Not all of them, of which a prompt has many.
-            Dtype::F16 => self.view::<f16>()?.index_axis(Axis(1), place).mapv(f16::to_f32),
-            Dtype::BF16 => self.view::<bf16>()?.index_axis(Axis(1), place).mapv(bf16::to_f32),
-            _ => self.to_f32()?.index_axis(Axis(1), place).to_owned(),
+            Dtype::F16 => self.view::<f16>()?.slice(s![row, place, ..]).iter().map(|number| number.to_f32()).collect(),
+            Dtype::BF16 => self.view::<bf16>()?.slice(s![row, place, ..]).iter().map(|number| number.to_f32()).collect(),
+            _ => self.to_f32()?.slice(s![row, place, ..]).to_vec(),
         })
     }
 }
@@ -94,7 +95,7 @@ mod tests {
         assert_eq!(value.select(&[1, 1, 0]).unwrap().to_f32().unwrap(), array![[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]].into_dyn());
         assert!(value.select(&[2]).is_err());
         let half = Value::from(array![[[1.0_f32, 2.0], [3.0, 4.0]]]).converted(Dtype::F16).unwrap().unwrap();
-        assert_eq!(half.at(1).unwrap(), array![[3.0, 4.0]].into_dyn());
-        assert!(half.at(2).is_err() && Value::from(array![1_i64]).at(0).is_err());
+        assert_eq!(half.at(0, 1).unwrap(), [3.0, 4.0]);
+        assert!(half.at(0, 2).is_err() && Value::from(array![1_i64]).at(0, 0).is_err());
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::group::Kept;
 use super::ports::{self, Heads, Part};
 use super::{inputs, room::Room};
-use crate::model::{InPlace, Model};
+use crate::model::{InPlace, Model, Padding};
 use crate::session::{Dim, Session};
 use crate::{Error, Result};
 
@@ -30,6 +30,8 @@ pub(super) struct Graph<'a> {
     written: Vec<(String, Option<usize>)>,
     /// Whether it takes only one row at a time.
     pub(super) alone: bool,
+    /// How rows of different lengths run together.
+    pub(super) padding: Padding,
 }
 
 impl<'a> Graph<'a> {
@@ -37,16 +39,16 @@ impl<'a> Graph<'a> {
     pub(super) fn new(model: &'a Model, config: &Json, beside: &[&str]) -> Result<Self> {
         let is_there = |role: &&str| model.roles().any(|there| there == *role);
         let roles = ROLES.iter().find(|roles| roles.iter().all(is_there));
-        let (Some(first), Some(last)) = roles.map_or((None, None), |roles| (roles.first(), roles.last())) else {
+        let (Some(role), Some(last)) = roles.map_or((None, None), |roles| (roles.first(), roles.last())) else {
             let there: Vec<&str> = model.roles().collect();
             return Err(Error::unsupported(format!("there is no decoder among {}", there.join(", "))));
         };
-        let (first, next) = (model.session(first)?, model.session(last)?);
+        let (first, next) = (model.session(role)?, model.session(last)?);
         for session in [first, next] {
             check(session, beside)?;
         }
         let parts = ports::parts(first, next, Heads::of(config))?;
-        let in_place = model.in_place(last);
+        let in_place = model.wiring(last).map_or(&[][..], |wiring| &wiring.in_place);
         let written = parts.iter().filter(|part| Room::fits(part)).filter_map(|part| {
             let same =
                 |place: &&InPlace| part.input == place.input && part.first == place.output && part.next.as_ref() == Some(&place.output);
@@ -54,7 +56,11 @@ impl<'a> Graph<'a> {
         });
         let one_row = |port: &&crate::session::Port| port.name.ends_with("input_ids") && port.shape.first() == Some(&Dim::Fixed(1));
         let alone = [first, next].into_iter().flat_map(Session::inputs).find(one_row).is_some();
-        Ok(Self { first, next, written: written.collect(), parts, alone })
+        let written: Vec<_> = written.collect();
+        // A state has no places that could be padding, and of two graphs both must agree.
+        let wiring = [role, last].map(|role| model.wiring(role).map_or(Padding::None, |wiring| wiring.padding));
+        let padding = if wiring[0] == wiring[1] && parts.iter().all(Part::grows) { wiring[0] } else { Padding::None };
+        Ok(Self { first, next, written, parts, alone, padding })
     }
 
     /// Whether what runs leave can be cut back: by forgetting tokens, or the lengths alone.

@@ -1,20 +1,23 @@
-//! Rows of one length, which run together.
+//! Rows that run together.
 
 use std::borrow::Cow;
 
 use super::inputs::Tokens;
 use super::ports;
 use super::{Graph, room::Room};
+use crate::model::Padding;
 use crate::session::Value;
 use crate::{Error, ErrorKind, Result};
 
-/// Rows of one length with what their next run needs.
+/// Rows with what their next run needs.
 #[derive(Debug)]
 pub(super) struct Group {
     /// The place of each row among those of the caller.
     pub(super) rows: Vec<usize>,
-    /// How many tokens each row has.
-    length: usize,
+    /// How many tokens each row has,
+    lengths: Vec<usize>,
+    /// and how many places the cache has for them.
+    width: usize,
     kept: Vec<Kept>,
     /// All tokens of each row, where the graph keeps nothing.
     seen: Vec<Vec<u32>>,
@@ -37,20 +40,41 @@ impl Group {
     /// Rows without tokens.
     pub(super) fn new(graph: &Graph<'_>, rows: Vec<usize>, context: Vec<(String, Value)>) -> Result<Self> {
         let kept = graph.parts.iter().map(|part| graph.empty(part, rows.len())).collect::<Result<_>>()?;
-        Ok(Self { seen: vec![Vec::new(); rows.len()], sources: (0..rows.len()).collect(), rows, length: 0, kept, context })
+        Ok(Self {
+            lengths: vec![0; rows.len()],
+            width: 0,
+            seen: vec![Vec::new(); rows.len()],
+            sources: (0..rows.len()).collect(),
+            rows,
+            kept,
+            context,
+        })
     }
 
-    /// Adds the same number of tokens to each row, and gives the logits that follow the last `keep` of them,
-    /// `(rows, keep, vocabulary)`.
+    /// Whether its rows have no tokens yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.width == 0
+    }
+
+    /// Adds tokens to each row, the same number where nothing may be padded, and gives the logits that follow the last `keep` of
+    /// them, `(rows, keep, vocabulary)`.
     pub(super) fn run(&mut self, graph: &Graph<'_>, tokens: &[&[u32]], keep: usize) -> Result<Vec<f32>> {
-        let (rows, new) = (tokens.len(), tokens.first().map_or(0, |row| row.len()));
-        let session = if self.length == 0 { graph.first } else { graph.next };
-        let tokens = if graph.parts.is_empty() {
-            self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
-            Tokens::new(&self.seen.iter().map(Vec::as_slice).collect::<Vec<_>>(), 0, keep)
-        } else {
-            Tokens::new(tokens, self.length, keep)
-        };
+        let rows = tokens.len();
+        let (first, lengths, past) = (self.width == 0, self.lengths.clone(), self.width);
+        let session = if first { graph.first } else { graph.next };
+        self.lengths.iter_mut().zip(tokens).for_each(|(length, tokens)| *length += tokens.len());
+        self.seen.iter_mut().zip(tokens).for_each(|(seen, tokens)| seen.extend_from_slice(tokens));
+        let (whole, none) = (self.seen.iter().map(Vec::as_slice).collect::<Vec<_>>(), vec![0; rows]);
+        // Without a cache all tokens run each time.
+        let (tokens, lengths, past) = if graph.parts.is_empty() { (&*whole, &none, 0) } else { (tokens, &lengths, past) };
+        // Where shorter rows end before the last place, their last token's logits are further in front.
+        let shortest = tokens.iter().map(|row| row.len()).min().unwrap_or(0);
+        let mut tokens = Tokens { rows: tokens, lengths, past, padding: graph.padding, keep };
+        let longest = tokens.width();
+        let early = |row: &[u32]| if graph.padding == Padding::Right { longest - row.len() } else { 0 };
+        tokens.keep += if graph.padding == Padding::Right { longest - shortest } else { 0 };
+        let total = past + longest;
+
         let mut inputs: Vec<(&str, Cow<'_, Value>)> = Vec::new();
         for port in session.inputs() {
             let context = self.context.iter().find(|(name, _)| *name == port.name);
@@ -60,11 +84,10 @@ impl Group {
             };
             inputs.extend(value.map(|value| (port.name.as_str(), value)));
         }
-        let total = self.length + new;
         let (mut wanted, mut written) = (vec!["logits"], Vec::new());
         for (part, kept) in graph.parts.iter().zip(&mut self.kept) {
-            match (kept, part.output(self.length)) {
-                (Kept::Room(room), Some(output)) => written.push((part.input.as_str(), output, room.reserve(self.length, total)?)),
+            match (kept, part.output(first)) {
+                (Kept::Room(room), Some(output)) => written.push((part.input.as_str(), output, room.reserve(past, total)?)),
                 (Kept::Room(_), None) => {}
                 (Kept::Given(value), output) => {
                     if session.input(&part.input).is_some() {
@@ -77,29 +100,35 @@ impl Group {
         let mut outputs = session.run_in_place(inputs, &mut written, Some(&wanted), None)?;
         let logits = outputs.take("logits")?;
         for (part, kept) in graph.parts.iter().zip(&mut self.kept) {
-            if let (Kept::Given(value), Some(output)) = (kept, part.output(self.length)) {
+            if let (Kept::Given(value), Some(output)) = (kept, part.output(first)) {
                 *value = outputs.take(output)?;
             }
         }
-        self.length = total;
-        match *logits.shape() {
-            // Of many rows only the last place is ever asked for.
-            [r, places, _] if r == rows && places >= keep && (rows == 1 || keep == 1) => {
-                let each = (places - keep..places).map(|place| Ok(logits.at(place)?.into_iter().collect::<Vec<f32>>()));
-                Ok(each.collect::<Result<Vec<_>>>()?.concat())
-            }
-            ref shape => {
-                Err(Error::new(ErrorKind::Runtime, format!("output `logits` has shape {shape:?} for {keep} tokens of {rows} rows")))
+        self.width = total;
+        let wrong = |shape: &[usize]| {
+            Error::new(ErrorKind::Runtime, format!("output `logits` has shape {shape:?} for {keep} tokens of {rows} rows"))
+        };
+        let &[r, places, _] = logits.shape() else { return Err(wrong(logits.shape())) };
+        if r != rows || places < tokens.keep {
+            return Err(wrong(logits.shape()));
+        }
+        let mut found = Vec::new();
+        for (row, tokens) in tokens.rows.iter().enumerate() {
+            let last = places - early(tokens);
+            for place in last - keep..last {
+                found.extend(logits.at(row, place)?);
             }
         }
+        Ok(found)
     }
 
-    /// Takes tokens back, down to so many: what lies behind them in the cache is room again.
+    /// Takes tokens back from its only row, down to so many: what lies behind them in the cache is room again.
     pub(super) fn cut(&mut self, length: usize) -> Result<()> {
-        if length > self.length {
-            return Err(Error::new(ErrorKind::Runtime, format!("{} tokens cannot be cut to {length}", self.length)));
+        if let Some(has) = self.lengths.iter().find(|has| length > **has) {
+            return Err(Error::new(ErrorKind::Runtime, format!("{has} tokens cannot be cut to {length}")));
         }
-        self.length = length;
+        self.lengths.fill(length);
+        self.width = length;
         self.seen.iter_mut().for_each(|seen| seen.truncate(length));
         Ok(())
     }
@@ -127,8 +156,13 @@ impl Group {
             }
             self.seen = rows.iter().map(|row| self.seen.get(*row).cloned().unwrap_or_default()).collect();
             self.sources = sources;
+            self.lengths = self.lengths_of(&rows);
         }
         Ok(Self { rows: places, ..self })
+    }
+
+    fn lengths_of(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().filter_map(|row| self.lengths.get(*row).copied()).collect()
     }
 
     /// The same as a copy.
@@ -146,7 +180,8 @@ impl Group {
             seen: rows.iter().map(|row| self.seen.get(*row).cloned().unwrap_or_default()).collect(),
             sources: rows.iter().filter_map(|row| self.sources.get(*row).copied()).collect(),
             rows: places,
-            length: self.length,
+            lengths: self.lengths_of(&rows),
+            width: self.width,
         })
     }
 }

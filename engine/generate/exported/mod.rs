@@ -1,7 +1,7 @@
 //! Ready-made decoders: exports of Optimum, transformers.js and onnxruntime-genai, and whatever names its inputs as they do.
 //!
-//! A graph does not say how it wants rows of different lengths padded, so none are: rows of one length run together, each length
-//! by itself. What a run gives of the cache is what the next one takes, without a copy, or is written where it lies where the graph
+//! Rows of different lengths run together where the graph's operators tell how it wants them padded; elsewhere each length runs by
+//! itself. What a run gives of the cache is what the next one takes, without a copy, or is written where it lies where the graph
 //! can do that. A graph without a cache runs all tokens each time.
 
 mod graph;
@@ -14,7 +14,7 @@ mod two_sided;
 use serde_json::Value as Json;
 
 use super::decoder::LanguageModel;
-use crate::model::Model;
+use crate::model::{Model, Padding};
 use crate::session::Value;
 use crate::{Error, ErrorKind, Result};
 
@@ -76,32 +76,14 @@ impl<'a> ExportedDecoder<'a> {
         }
         let mut groups = Vec::with_capacity(self.groups.len());
         for group in std::mem::take(&mut self.groups) {
-            groups.extend(split(group, tokens, self.graph.alone)?);
+            groups.extend(split(group, tokens, &self.graph)?);
         }
         self.groups = groups;
         Ok(())
     }
-}
 
-/// A group for each number of new tokens, or for each row.
-fn split(group: Group, tokens: &[&[u32]], alone: bool) -> Result<Vec<Group>> {
-    let mut kinds: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
-    for (row, place) in group.rows.iter().enumerate() {
-        let new = tokens.get(*place).map_or(0, |tokens| tokens.len());
-        match kinds.iter_mut().find(|(kind, _)| *kind == new && !alone) {
-            Some((_, chosen)) => chosen.push((*place, row)),
-            None => kinds.push((new, vec![(*place, row)])),
-        }
-    }
-    if kinds.len() < 2 {
-        return Ok(vec![group]);
-    }
-    kinds.iter().map(|(_, chosen)| group.selected(chosen)).collect()
-}
-
-impl LanguageModel for ExportedDecoder<'_> {
-    fn forward(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
-        self.regroup(tokens)?;
+    /// The logits that follow each row's last token.
+    fn run(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
         let mut logits: Vec<f32> = Vec::new();
         for group in &mut self.groups {
             let new: Vec<&[u32]> = group.rows.iter().filter_map(|place| tokens.get(*place).copied()).collect();
@@ -115,6 +97,41 @@ impl LanguageModel for ExportedDecoder<'_> {
             }
         }
         Ok(logits)
+    }
+}
+
+/// A group for each number of new tokens where nothing may be padded, or for each row.
+fn split(group: Group, tokens: &[&[u32]], graph: &Graph<'_>) -> Result<Vec<Group>> {
+    let mut kinds: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
+    for (row, place) in group.rows.iter().enumerate() {
+        let new = tokens.get(*place).map_or(0, |tokens| tokens.len());
+        // Prompts may differ; later every row has one more.
+        let together = |kind: usize| !graph.alone && (kind == new || (graph.padding != Padding::None && group.is_new()));
+        match kinds.iter_mut().find(|(kind, _)| together(*kind)) {
+            Some((_, chosen)) => chosen.push((*place, row)),
+            None => kinds.push((new, vec![(*place, row)])),
+        }
+    }
+    if kinds.len() < 2 {
+        return Ok(vec![group]);
+    }
+    kinds.iter().map(|(_, chosen)| group.selected(chosen)).collect()
+}
+
+impl LanguageModel for ExportedDecoder<'_> {
+    fn forward(&mut self, tokens: &[&[u32]]) -> Result<Vec<f32>> {
+        let context = self.groups.is_empty().then(|| self.context.clone());
+        self.regroup(tokens)?;
+        let logits = self.run(tokens)?;
+        match context {
+            // A graph that makes no numbers of padding shows it at once: its rows run apart then.
+            Some(context) if self.graph.padding != Padding::None && logits.iter().any(|logit| logit.is_nan()) => {
+                (self.graph.padding, self.groups, self.context) = (Padding::None, Vec::new(), context);
+                self.regroup(tokens)?;
+                self.run(tokens)
+            }
+            _ => Ok(logits),
+        }
     }
 
     fn select(&mut self, rows: &[usize]) -> Result<()> {

@@ -97,9 +97,14 @@ fn sizes(port: &Port, heads: Heads) -> Result<Vec<Size>> {
 }
 
 impl Part {
-    /// The output that holds it after a run of rows with so many tokens.
-    pub(super) fn output(&self, tokens: usize) -> Option<&str> {
-        if tokens == 0 { Some(&self.first) } else { self.next.as_deref() }
+    /// The output that holds it after the first run, or a later one.
+    pub(super) fn output(&self, is_first: bool) -> Option<&str> {
+        if is_first { Some(&self.first) } else { self.next.as_deref() }
+    }
+
+    /// Whether it has something for each token.
+    pub(super) fn grows(&self) -> bool {
+        self.shape.contains(&Size::Tokens)
     }
 
     /// What it is before there are any tokens: nothing for each of them, and zeros for a state.

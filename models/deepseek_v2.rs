@@ -62,7 +62,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         })
     };
     let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let attention = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| latent.attention(layers, w, x, layer, how);
-    let variant = Variant { mixture: &mixture, attention: Some(&attention), pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
+    let variant = Variant { mixture: &mixture, mixer: &mixer, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }

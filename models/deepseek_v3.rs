@@ -53,11 +53,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         })
     };
     let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let attention = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| latent.attention(layers, w, x, layer, how);
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
     let variant = Variant {
         mlp: Mlp::Gated { bias: false },
         mixture: &mixture,
-        attention: Some(&attention),
+        mixer: &mixer,
         pairs: if own.rope_interleave { Pairs::Neighbours } else { Pairs::Halves },
         ..Variant::new(&cfg)?
     };

@@ -26,14 +26,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = granite::defaults();
     defaults["num_experts_per_tok"] = json!(2);
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, _: usize| {
-        let w = w.pp("block_sparse_moe");
-        let (older, names) = (w.pp("router.layer"), ["input_linear.weight", "output_linear.weight"]);
-        let (router, stacked) =
-            if older.exists() { (older, names) } else { (w.pp("router"), ["experts.gate_up_proj", "experts.down_proj"]) };
-        let routed = by_softmax(&scores(&router, x), own.num_experts_per_tok, true);
-        Some(gated(&w, &GatedExperts { each: ["gate", "up", "down"], stacked }, &routed, cfg.hidden_act, x))
-    };
+    let mixture = |w: &Weights, x: &Tensor, _: usize| Some(mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x));
     let variant = granite::variant(request, &cfg, &defaults)?;
     decoder(request, &cfg, &Variant { mixture: &mixture, ..variant })
+}
+
+/// The mixture of a layer, under its older or newer names.
+pub(crate) fn mixture(cfg: &Config, chosen: usize, w: &Weights, x: &Tensor) -> Tensor {
+    let (older, names) = (w.pp("router.layer"), ["input_linear.weight", "output_linear.weight"]);
+    let (router, stacked) = if older.exists() { (older, names) } else { (w.pp("router"), ["experts.gate_up_proj", "experts.down_proj"]) };
+    let routed = by_softmax(&scores(&router, x), chosen, true);
+    gated(w, &GatedExperts { each: ["gate", "up", "down"], stacked }, &routed, cfg.hidden_act, x)
 }

@@ -4,38 +4,36 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, Decoding, States, embedding, linear_if, linear_no_bias},
+    layers::{Activation, States, linear_if, linear_no_bias},
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     architecture::{Architecture, Head, Request},
-    blocks::Norm,
-    heads,
-    llama::{self, Layers, Variant},
+    blocks::{Norm, Order},
+    llama::{Config, Layers, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "lfm2", base: "model", heads: &[Head::CausalLm], build };
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct Config {
-    num_hidden_layers: usize,
+struct Own {
     norm_eps: f32,
-    tie_word_embeddings: bool,
+    tie_embedding: Option<bool>,
     conv_bias: bool,
     layer_types: Option<Vec<String>>,
     full_attn_idxs: Option<Vec<usize>>,
 }
 
-impl Default for Config {
+impl Default for Own {
     fn default() -> Self {
-        Self { num_hidden_layers: 32, norm_eps: 1e-5, tie_word_embeddings: true, conv_bias: false, layer_types: None, full_attn_idxs: None }
+        Self { norm_eps: 1e-5, tie_embedding: None, conv_bias: false, layer_types: None, full_attn_idxs: None }
     }
 }
 
-impl Config {
+impl Own {
     /// Whether a layer attends; without `layer_types` and `full_attn_idxs` all do.
     fn attends(&self, layer: usize) -> bool {
         match (&self.layer_types, &self.full_attn_idxs) {
@@ -47,49 +45,46 @@ impl Config {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let cfg: Config = request.config_mapped(&[("tie_embedding", "tie_word_embeddings")])?;
-    let defaults = json!({"num_key_value_heads": 8, "max_position_embeddings": 128_000, "rope_theta": 1_000_000.0});
-    let attention = llama::Config::of(request, &defaults)?;
-    let norm = Norm::Rms(cfg.norm_eps);
+    let defaults = json!({
+        "num_key_value_heads": 8, "max_position_embeddings": 128_000, "rope_theta": 1_000_000.0, "tie_word_embeddings": true,
+    });
+    let (mut cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
+    cfg.tie_word_embeddings = own.tie_embedding.unwrap_or(cfg.tie_word_embeddings);
+    let norm = Norm::Rms(own.norm_eps);
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        (!own.attends(layer)).then(|| short_conv(&w.pp("conv"), own.conv_bias, &layers.states, x, layer))
+    };
+    let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
+        let linear = |name: &str, x: &Tensor| linear_no_bias(&w.pp("feed_forward").pp(name), x);
+        Some(linear("w2", &(linear("w1", x).silu() * linear("w3", x))))
+    };
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {
         "v" => x.clone(),
-        _ => norm.of_heads(&w.pp(format!("{part}_layernorm")), attention.head_dim(), x),
+        _ => norm.of_heads(&w.pp(format!("{part}_layernorm")), cfg.head_dim(), x),
     };
-    let variant = Variant { projected: &projected, output: "out_proj", ..Variant::new(&attention)? };
-    let (graph, w) = request.graph("model");
-    let base = w.base("model");
-    let decoding = Decoding::new(&graph);
-    let (attention, states) = (Layers::new(&attention, &variant, &decoding), States::new(&decoding));
-
-    let x = embedding(&base.pp("embed_tokens"), &decoding.input_ids);
-    let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| {
-        let h = norm.of(&w.pp("operator_norm"), &x);
-        let mixed =
-            if cfg.attends(i) { attention.attention(&w.pp("self_attn"), &h, i) } else { short_conv(&cfg, &w.pp("conv"), &states, &h, i) };
-        let x = x + mixed;
-        &x + feed_forward(&w.pp("feed_forward"), &norm.of(&w.pp("ffn_norm"), &x))
-    });
-    let hidden = norm.of(&base.pp("embedding_norm"), &decoding.at_the_end(&x));
-    graph.output("logits", &heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("embed_tokens"), &hidden));
-    Ok(vec![request.finish(graph, &w, &base)?])
+    let variant = Variant {
+        norm,
+        order: Order::InTurn { attention: (Some("operator_norm"), None), mlp: (Some("ffn_norm"), None) },
+        last_norm: "embedding_norm",
+        projected: &projected,
+        output: "out_proj",
+        mixer: &mixer,
+        mixture: &feed_forward,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
 }
 
 /// `out(c · conv(b · x))`, with `b`, `c` and `x` from the input.
-fn short_conv(cfg: &Config, w: &Weights, states: &States, x: &Tensor, index: usize) -> Tensor {
-    let linear = |name: &str, x: &Tensor| linear_if(&w.pp(name), x, cfg.conv_bias);
-    let all = linear("in_proj", x);
+fn short_conv(w: &Weights, bias: bool, states: &States, x: &Tensor, layer: usize) -> Tensor {
+    let all = linear_if(&w.pp("in_proj"), x, bias);
     let width = all.fixed(-1) / 3;
     let [b, c, x] = [0, 1, 2].map(|part| {
         let at = |part: usize| i64::try_from(part * width).unwrap_or(i64::MAX);
         all.slice(2, at(part), at(part + 1))
     });
     let conv = w.pp("conv");
-    let bias = cfg.conv_bias.then(|| conv.get("bias", &[width]));
-    let looked_back = states.causal_conv(index, &conv.any("weight", 3), bias.as_ref(), Activation::Linear, &(b * x));
-    linear("out_proj", &(c * looked_back))
-}
-
-fn feed_forward(w: &Weights, x: &Tensor) -> Tensor {
-    let linear = |name: &str, x: &Tensor| linear_no_bias(&w.pp(name), x);
-    linear("w2", &(linear("w1", x).silu() * linear("w3", x)))
+    let conv_bias = bias.then(|| conv.get("bias", &[width]));
+    let looked_back = states.causal_conv(layer, &conv.any("weight", 3), conv_bias.as_ref(), Activation::Linear, &(b * x));
+    linear_if(&w.pp("out_proj"), &(c * looked_back), bias)
 }

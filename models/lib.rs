@@ -35,6 +35,8 @@ mod esm;
 mod eurobert;
 mod exaone4;
 mod falcon;
+mod falcon_h1;
+mod falcon_mamba;
 mod gemma;
 mod gemma2;
 mod gemma3_text;
@@ -48,12 +50,15 @@ mod gpt_oss;
 mod gptj;
 mod granite;
 mod granitemoe;
+mod granitemoehybrid;
 mod helium;
 mod hunyuan_v1_dense;
 mod lfm2;
 mod llama;
 mod llama4_text;
 mod longt5;
+mod mamba;
+mod mamba2;
 mod ministral;
 mod ministral3;
 mod mistral;
@@ -121,6 +126,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     eurobert::ARCHITECTURE,
     exaone4::ARCHITECTURE,
     falcon::ARCHITECTURE,
+    falcon_h1::ARCHITECTURE,
+    falcon_mamba::ARCHITECTURE,
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
@@ -134,12 +141,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gptj::ARCHITECTURE,
     granite::ARCHITECTURE,
     granitemoe::ARCHITECTURE,
+    granitemoehybrid::ARCHITECTURE,
     helium::ARCHITECTURE,
     hunyuan_v1_dense::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     llama::ARCHITECTURE,
     llama4_text::ARCHITECTURE,
     longt5::ARCHITECTURE,
+    mamba::ARCHITECTURE,
+    mamba2::ARCHITECTURE,
     ministral::ARCHITECTURE,
     ministral3::ARCHITECTURE,
     mistral::ARCHITECTURE,

@@ -5,7 +5,8 @@ use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, Frequencies, RopeConfig, Rotary, cached_attention, embedding, linear_if, rotary::Pairs,
+        Activation, CachedAttention, Decoding, Frequencies, RopeConfig, Rotary, States, cached_attention, embedding, linear_if,
+        rotary::Pairs,
     },
 };
 use serde::Deserialize;
@@ -119,8 +120,6 @@ pub(crate) struct Variant<'a> {
     pub(crate) mlp: Mlp,
     /// and what some layers have in its place: from their weights and the normalized hidden states.
     pub(crate) mixture: &'a dyn Fn(&Weights, &Tensor, usize) -> Option<Tensor>,
-    /// What layers have in place of the attention that the rest describes, from its weights and the normalized hidden states.
-    pub(crate) attention: Option<&'a Attention<'a>>,
     /// Queries, keys and values come from one matrix, `qkv_proj`.
     pub(crate) fused: bool,
     /// Queries, keys and values have a bias.
@@ -131,6 +130,9 @@ pub(crate) struct Variant<'a> {
     pub(crate) output: &'static str,
     /// and whether it has a bias.
     pub(crate) output_bias: bool,
+    /// What some layers have in place of this attention: from what all have in common, their weights, the normalized hidden states, and
+    /// which layer it is.
+    pub(crate) mixer: &'a dyn Fn(&Layers, &Weights, &Tensor, usize) -> Option<Tensor>,
     /// Scores are multiplied with it; `None` for the usual.
     pub(crate) scale: Option<f32>,
     /// Scores become `cap · tanh(scores / cap)`.
@@ -157,9 +159,6 @@ pub(crate) struct Variant<'a> {
     pub(crate) logit_softcap: Option<f32>,
 }
 
-/// An attention of another kind: what layers have in common, its weights, the hidden states, and which layer it is.
-pub(crate) type Attention<'a> = dyn Fn(&Layers, &Weights, &Tensor, usize) -> Tensor + 'a;
-
 impl Variant<'_> {
     /// Llama itself.
     pub(crate) fn new(cfg: &Config) -> Result<Self> {
@@ -169,12 +168,12 @@ impl Variant<'_> {
             last_norm: "norm",
             mlp: Mlp::Gated { bias: cfg.mlp_bias },
             mixture: &|_, _, _| None,
-            attention: None,
             fused: false,
             qkv_bias: cfg.attention_bias,
             projected: &|_, _, x| x.clone(),
             output: "o_proj",
             output_bias: cfg.attention_bias,
+            mixer: &|_, _, _, _| None,
             scale: None,
             softcap: None,
             sinks: false,
@@ -233,20 +232,23 @@ pub(crate) struct Layers<'a> {
     pub(crate) cfg: &'a Config,
     variant: &'a Variant<'a>,
     pub(crate) decoding: &'a Decoding,
+    pub(crate) states: States<'a>,
     /// Those of [`Variant::frequencies`].
     pub(crate) rotaries: Vec<Rotary>,
 }
 
 impl<'a> Layers<'a> {
-    pub(crate) fn new(cfg: &'a Config, variant: &'a Variant<'a>, decoding: &'a Decoding) -> Self {
+    fn new(cfg: &'a Config, variant: &'a Variant<'a>, decoding: &'a Decoding) -> Self {
         let rotary = |frequencies| Rotary::for_positions(frequencies, &decoding.positions, variant.pairs);
-        Self { cfg, variant, decoding, rotaries: variant.frequencies.iter().map(rotary).collect() }
+        let rotaries = variant.frequencies.iter().map(rotary).collect();
+        Self { cfg, variant, decoding, states: States::new(decoding), rotaries }
     }
 
     fn layer(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
         let Self { cfg, variant, .. } = self;
         let norm = |name: Option<&str>, x: &Tensor| name.map_or_else(|| x.clone(), |name| variant.norm.of(&w.pp(name), x));
-        let attention = |x: &Tensor| scaled(self.attention(&w.pp("self_attn"), x, index), variant.residual_scale);
+        let mixed = |x: &Tensor| (variant.mixer)(self, w, x, index).unwrap_or_else(|| self.attention(&w.pp("self_attn"), x, index));
+        let attention = |x: &Tensor| scaled(mixed(x), variant.residual_scale);
         let mlp = |x: &Tensor| (variant.mixture)(w, x, index).unwrap_or_else(|| variant.mlp.of(&w.pp("mlp"), cfg.hidden_act, x));
         match variant.order {
             Order::InTurn { attention: (before, after), mlp: (before_mlp, after_mlp) } => {
@@ -263,12 +265,14 @@ impl<'a> Layers<'a> {
 
     /// The attention of a layer, with the weights of `w`.
     pub(crate) fn attention(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
+        let attended = self.attend(w, self.projections(w, x), index);
+        linear_if(&w.pp(self.variant.output), &attended, self.variant.output_bias)
+    }
+
+    /// What a layer finds with these queries, keys and values.
+    pub(crate) fn attend(&self, w: &Weights, [query, key, value]: [Tensor; 3], index: usize) -> Tensor {
         let Self { cfg, variant, decoding, .. } = self;
-        if let Some(other) = variant.attention {
-            return other(self, w, x, index);
-        }
         let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
-        let [query, key, value] = self.projections(w, x);
         let rotary = (variant.turns)(index).and_then(|i| self.rotaries.get(i));
         let turned = |part: &str, x: Tensor, heads: usize| {
             let x = rotary.map_or_else(|| x.clone(), |rotary| rotary.of(&x, heads));
@@ -278,8 +282,7 @@ impl<'a> Layers<'a> {
         let usual = CachedAttention::new(heads, groups, size);
         let (window, sinks) = ((variant.window)(index), variant.sinks.then(|| w.get("sinks", &[heads])));
         let how = CachedAttention { scale: variant.scale.unwrap_or(usual.scale), window, softcap: variant.softcap, sinks, ..usual };
-        let attended = cached_attention(decoding, index, &how, &query, &key, &value);
-        linear_if(&w.pp(variant.output), &attended, variant.output_bias)
+        cached_attention(decoding, index, &how, &query, &key, &value)
     }
 
     /// Queries, keys and values.

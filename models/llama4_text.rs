@@ -92,7 +92,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let w = w.pp("feed_forward");
         Some(if own.is_mixture(layer) { own.mixture(&w, cfg.hidden_act, x) } else { gated_mlp(&w, cfg.hidden_act, x, false) })
     };
-    let variant = Variant { mixture: &mixture, attention: Some(&attention), pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(attention(layers, &w.pp("self_attn"), x, layer));
+    let variant = Variant { mixture: &mixture, mixer: &mixer, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }
 

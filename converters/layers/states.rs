@@ -41,6 +41,12 @@ impl<'a> States<'a> {
         x * self.tokens.cast(x.dtype())
     }
 
+    /// Whether a row is at its first run, `(batch, 1, 1)`.
+    pub fn in_prompt(&self) -> Tensor {
+        let graph = &self.decoding.graph;
+        self.decoding.positions.slice(1, 0, 1).equal(&graph.ints(&[], &[0])).unsqueeze(&[2])
+    }
+
     /// Each channel of `x`, `(batch, sequence, channels)`, convolved over itself and the tokens before, and an activation of that.
     ///
     /// `weight` is `(channels, 1, kernel)`, `bias` `(channels)`. The state `conv`, `(batch, kernel - 1, channels)`, is the last of `x`.

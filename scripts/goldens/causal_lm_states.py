@@ -1,9 +1,39 @@
 """Causal language models that keep states of the tokens so far, in all layers or in most."""
 
-from causal import GPT2_SAVED, LLAMA, LLAMA3, NEOX, SMALL, causal
+from causal import GPT2_BOTH, GPT2_SAVED, LLAMA, LLAMA3, NEOX, SMALL, causal
 
 LFM = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48, block_multiple_of=8, max_position_embeddings=128)
 causal("lfm2", "causal_lm", LLAMA3, dict(LFM, layer_types=["conv", "full_attention", "conv"]))
 causal("lfm2", "causal_lm_b", LLAMA, dict(LFM, num_key_value_heads=1, full_attn_idxs=[1], conv_L_cache=5, conv_bias=True, norm_eps=1e-3, tie_word_embeddings=False, block_auto_adjust_ff_dim=False,
                                           rope_parameters=dict(rope_type="default", rope_theta=100.0)),
        generation=4, coupled="side by side: the bias of in_proj fills the padding, which the convolution sees")
+
+BESIDE = "side by side: the bias of in_proj fills the padding, which the convolution sees"
+CHANNELS = dict(hidden_size=24, num_hidden_layers=3, state_size=6)
+causal("mamba", "causal_lm", NEOX, CHANNELS)
+causal("mamba", "causal_lm_b", GPT2_SAVED, dict(CHANNELS, expand=3, conv_kernel=3, time_step_rank=5, state_size=5, use_bias=True, use_conv_bias=False, hidden_act="gelu",
+                                                layer_norm_epsilon=1e-3, tie_word_embeddings=False), coupled=BESIDE)
+
+causal("falcon_mamba", "causal_lm", NEOX, CHANNELS)
+causal("falcon_mamba", "causal_lm_b", GPT2_SAVED, dict(CHANNELS, conv_kernel=2, time_step_rank=3, state_size=4, use_bias=True, mixer_rms_eps=0.1, tie_word_embeddings=False), coupled=BESIDE)
+
+HEADS = dict(hidden_size=24, num_hidden_layers=2, num_heads=4, head_dim=12, state_size=6, n_groups=1, chunk_size=4)
+causal("mamba2", "causal_lm", NEOX, HEADS)
+causal("mamba2", "causal_lm_b", GPT2_SAVED, dict(HEADS, expand=1, num_heads=6, head_dim=4, n_groups=3, conv_kernel=3, use_bias=True, use_conv_bias=False, hidden_act="gelu",
+                                                 layer_norm_epsilon=1e-3, tie_word_embeddings=True, time_step_limit=(0.2, 0.9)), coupled=BESIDE)
+
+FALCON_H1 = dict(SMALL, num_key_value_heads=2, mamba_d_ssm=24, mamba_n_heads=4, mamba_d_state=6, mamba_chunk_size=8)
+causal("falcon_h1", "causal_lm", GPT2_SAVED, FALCON_H1)
+causal("falcon_h1", "causal_lm_b", NEOX, dict(FALCON_H1, num_key_value_heads=1, mamba_d_ssm=None, mamba_expand=1, mamba_n_groups=2, mamba_d_conv=3, mamba_rms_norm=True, mamba_norm_before_gate=False,
+                                              projectors_bias=True, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-3, tie_word_embeddings=True, lm_head_multiplier=0.7,
+                                              embedding_multiplier=2.5, mlp_multipliers=[0.8, 1.4], key_multiplier=0.6, attention_out_multiplier=1.2, attention_in_multiplier=0.9,
+                                              ssm_multipliers=[0.7, 1.1, 1.3, 0.9, 0.5], ssm_in_multiplier=1.2, ssm_out_multiplier=0.8))
+causal("falcon_h1", "causal_lm_norm_first", NEOX, dict(FALCON_H1, num_hidden_layers=1, mamba_n_groups=2, mamba_rms_norm=True, mamba_conv_bias=False))
+
+GRANITE = dict(SMALL, num_key_value_heads=2, num_hidden_layers=3, shared_intermediate_size=20, mamba_n_heads=4, mamba_d_state=6, mamba_expand=1, mamba_chunk_size=8,
+               embedding_multiplier=6.0, logits_scaling=2.0, residual_multiplier=0.5, attention_multiplier=0.2)
+causal("granitemoehybrid", "causal_lm", GPT2_BOTH, dict(GRANITE, layer_types=["linear_attention", "full_attention", "linear_attention"], num_local_experts=0, num_experts_per_tok=0))
+causal("granitemoehybrid", "causal_lm_b", GPT2_SAVED, dict(GRANITE, num_hidden_layers=2, layer_types=["full_attention", "linear_attention"], intermediate_size=12, num_local_experts=4,
+                                                           num_experts_per_tok=2, position_embedding_type="rope", mamba_n_groups=2, mamba_d_conv=3, mamba_conv_bias=False,
+                                                           rms_norm_eps=1e-3, tie_word_embeddings=True, embedding_multiplier=0.7, rope_parameters=dict(rope_type="default", rope_theta=100.0)),
+       extra_fields={"layer_types": ["attention", "mamba"]})

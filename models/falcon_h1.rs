@@ -1,0 +1,121 @@
+//! Falcon H1 (<https://arxiv.org/abs/2507.22448>): a decoder whose layers attend and keep states side by side, with a factor on nearly
+//! everything that is projected.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::linear_if,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::Order,
+    llama::{Config, Layers, Variant, decoder},
+    mamba2::{Gated, Limits, Mixer},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon_h1", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Own {
+    mamba_d_ssm: Option<usize>,
+    mamba_n_heads: usize,
+    mamba_n_groups: usize,
+    mamba_d_state: usize,
+    mamba_expand: usize,
+    mamba_conv_bias: bool,
+    mamba_proj_bias: bool,
+    mamba_norm_before_gate: bool,
+    mamba_rms_norm: bool,
+    time_step_limit: Limits,
+    projectors_bias: bool,
+    lm_head_multiplier: f32,
+    embedding_multiplier: f32,
+    mlp_multipliers: Option<[f32; 2]>,
+    key_multiplier: f32,
+    attention_out_multiplier: f32,
+    attention_in_multiplier: f32,
+    ssm_multipliers: Option<[f32; 5]>,
+    ssm_in_multiplier: f32,
+    ssm_out_multiplier: f32,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            mamba_d_ssm: Some(1024),
+            mamba_n_heads: 128,
+            mamba_n_groups: 1,
+            mamba_d_state: 256,
+            mamba_expand: 2,
+            mamba_conv_bias: true,
+            mamba_proj_bias: false,
+            mamba_norm_before_gate: true,
+            mamba_rms_norm: false,
+            time_step_limit: Limits::default(),
+            projectors_bias: false,
+            lm_head_multiplier: 1.0,
+            embedding_multiplier: 1.0,
+            mlp_multipliers: None,
+            key_multiplier: 1.0,
+            attention_out_multiplier: 1.0,
+            attention_in_multiplier: 1.0,
+            ssm_multipliers: None,
+            ssm_in_multiplier: 1.0,
+            ssm_out_multiplier: 1.0,
+        }
+    }
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({"num_key_value_heads": 8, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5});
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
+    let mamba = own.mamba(&cfg);
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        let states = mamba.of(&w.pp("mamba"), &layers.states, &(x * own.ssm_in_multiplier), layer) * own.ssm_out_multiplier;
+        let attended = layers.attention(&w.pp("self_attn"), &(x * own.attention_in_multiplier), layer);
+        Some(states + attended * own.attention_out_multiplier)
+    };
+    let [gate, down] = own.mlp_multipliers.unwrap_or([1.0; 2]);
+    let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
+        let linear = |name: &str, x: &Tensor| linear_if(&w.pp("feed_forward").pp(name), x, cfg.mlp_bias);
+        let gated = cfg.hidden_act.of(&(linear("gate_proj", x) * gate)) * linear("up_proj", x);
+        Some(linear("down_proj", &gated) * down)
+    };
+    let variant = Variant {
+        order: Order::InTurn { attention: (Some("input_layernorm"), None), mlp: (Some("pre_ff_layernorm"), None) },
+        last_norm: "final_layernorm",
+        projected: &|_, part, x| if part == "k" { x * own.key_multiplier } else { x.clone() },
+        mixer: &mixer,
+        mixture: &feed_forward,
+        embedding_scale: own.embedding_multiplier,
+        logit_scale: own.lm_head_multiplier,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}
+
+impl Own {
+    fn mamba(&self, cfg: &Config) -> Mixer {
+        let epsilon = cfg.rms_norm_eps;
+        Mixer {
+            channels: self.mamba_d_ssm.unwrap_or_else(|| self.mamba_expand.saturating_mul(cfg.hidden_size)),
+            heads: self.mamba_n_heads,
+            groups: self.mamba_n_groups,
+            state_size: self.mamba_d_state,
+            conv_bias: self.mamba_conv_bias,
+            bias: [self.mamba_proj_bias, self.projectors_bias],
+            activation: cfg.hidden_act,
+            limits: self.time_step_limit,
+            gated: match (self.mamba_rms_norm, self.mamba_norm_before_gate) {
+                (false, _) => Gated::Plain,
+                (true, true) => Gated::NormFirst(epsilon),
+                (true, false) => Gated::NormLast(epsilon),
+            },
+            multipliers: self.ssm_multipliers,
+        }
+    }
+}

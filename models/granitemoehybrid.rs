@@ -1,0 +1,106 @@
+//! Granite 4 (<https://github.com/ibm-granite/granite-4.0-language-models>): Granite of which most layers keep states as Mamba 2 does, some
+//! attend, and each has a feed-forward part of its own beside a mixture of experts.
+
+use formers_converters::{
+    Error, Result, Weights,
+    graph::{Body, Tensor},
+    layers::linear_no_bias,
+};
+use serde::Deserialize;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    granite, granitemoe,
+    llama::{Config, Layers, Variant, decoder},
+    mamba2::{Gated, Limits, Mixer},
+};
+
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "granitemoehybrid", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Own {
+    layer_types: Option<Vec<String>>,
+    position_embedding_type: Option<String>,
+    num_local_experts: usize,
+    num_experts_per_tok: usize,
+    mamba_n_heads: usize,
+    mamba_n_groups: usize,
+    mamba_d_state: usize,
+    mamba_expand: usize,
+    mamba_conv_bias: bool,
+    mamba_proj_bias: bool,
+    time_step_limit: Limits,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            layer_types: None,
+            position_embedding_type: None,
+            num_local_experts: 8,
+            num_experts_per_tok: 2,
+            mamba_n_heads: 128,
+            mamba_n_groups: 1,
+            mamba_d_state: 256,
+            mamba_expand: 2,
+            mamba_conv_bias: true,
+            mamba_proj_bias: false,
+            time_step_limit: Limits::default(),
+        }
+    }
+}
+
+impl Own {
+    /// Whether a layer attends, by its older or newer name; without `layer_types` none does.
+    fn attends(&self, layer: usize) -> bool {
+        let kind = self.layer_types.as_ref().and_then(|types| types.get(layer));
+        kind.is_some_and(|kind| matches!(kind.as_str(), "attention" | "full_attention"))
+    }
+
+    fn mamba(&self, cfg: &Config) -> Mixer {
+        Mixer {
+            channels: self.mamba_expand.saturating_mul(cfg.hidden_size),
+            heads: self.mamba_n_heads,
+            groups: self.mamba_n_groups,
+            state_size: self.mamba_d_state,
+            conv_bias: self.mamba_conv_bias,
+            bias: [self.mamba_proj_bias; 2],
+            activation: cfg.hidden_act,
+            limits: self.time_step_limit,
+            gated: Gated::NormLast(cfg.rms_norm_eps),
+            multipliers: None,
+        }
+    }
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let (cfg, own): (_, Own) =
+        (Config::of(request, &granite::defaults())?, request.config_mapped(&[("layers_block_type", "layer_types")])?);
+    let rotary = match own.position_embedding_type.as_deref() {
+        None | Some("nope") => None,
+        Some("rope") => Some(0),
+        Some(other) => return Err(Error::unsupported(format!("config.json: position_embedding_type {other:?} is not known"))),
+    };
+    let mamba = own.mamba(&cfg);
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        (!own.attends(layer)).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))
+    };
+    let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
+        let shared = shared_mlp(&cfg, &w.pp("shared_mlp"), x);
+        let mixed = || granitemoe::mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x);
+        Some(if own.num_local_experts > 0 { mixed() + shared } else { shared })
+    };
+    let variant =
+        Variant { mixer: &mixer, mixture: &feed_forward, turns: &|_| rotary, ..granite::variant(request, &cfg, &granite::defaults())? };
+    decoder(request, &cfg, &variant)
+}
+
+/// A gated layer whose two first matrices are one.
+fn shared_mlp(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
+    let both = linear_no_bias(&w.pp("input_linear"), x);
+    let half = i64::try_from(both.fixed(-1) / 2).unwrap_or(i64::MAX);
+    let gated = cfg.hidden_act.of(&both.slice(-1, 0, half)) * both.slice(-1, half, i64::MAX);
+    linear_no_bias(&w.pp("output_linear"), &gated)
+}

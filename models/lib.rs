@@ -81,7 +81,9 @@ mod phi3;
 mod qwen2;
 mod qwen2_moe;
 mod qwen3;
+mod qwen3_5_text;
 mod qwen3_moe;
+mod qwen3_next;
 mod roberta;
 mod roformer;
 mod seed_oss;
@@ -172,7 +174,9 @@ pub const ARCHITECTURES: &[Architecture] = &[
     qwen2::ARCHITECTURE,
     qwen2_moe::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    qwen3_5_text::ARCHITECTURE,
     qwen3_moe::ARCHITECTURE,
+    qwen3_next::ARCHITECTURE,
     roberta::ARCHITECTURE,
     roformer::ARCHITECTURE,
     seed_oss::ARCHITECTURE,

@@ -45,15 +45,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let cfg = Config::of(request, &defaults)?;
     let (own, sparse): (Own, Sparse) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        sparse.has(layer).then(|| {
-            let w = w.pp("mlp");
-            let routed = by_softmax(&scores(&w.pp("gate"), x), sparse.num_experts_per_tok, sparse.norm_topk_prob);
-            let shared = gated_mlp(&w.pp("shared_expert"), cfg.hidden_act, x, false);
-            let gate = linear_no_bias(&w.pp("shared_expert_gate"), x).sigmoid();
-            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + gate * shared
-        })
-    };
+    let mixture = |w: &Weights, x: &Tensor, layer: usize| mixture(&cfg, &sparse, w, x, layer);
     let slides = |layer| cfg.slides(layer, |layer| layer % 2 == 0 && layer < own.max_window_layers);
     let variant = Variant {
         mixture: &mixture,
@@ -63,4 +55,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)
+}
+
+/// The mixture of a layer, if it has one, and the expert beside it.
+pub(crate) fn mixture(cfg: &Config, sparse: &Sparse, w: &Weights, x: &Tensor, layer: usize) -> Option<Tensor> {
+    sparse.has(layer).then(|| {
+        let w = w.pp("mlp");
+        let routed = by_softmax(&scores(&w.pp("gate"), x), sparse.num_experts_per_tok, sparse.norm_topk_prob);
+        let shared = gated_mlp(&w.pp("shared_expert"), cfg.hidden_act, x, false);
+        let gate = linear_no_bias(&w.pp("shared_expert_gate"), x).sigmoid();
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + gate * shared
+    })
 }

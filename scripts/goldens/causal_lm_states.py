@@ -1,6 +1,7 @@
 """Causal language models that keep states of the tokens so far, in all layers or in most."""
 
-from causal import GPT2_BOTH, GPT2_SAVED, LLAMA, LLAMA3, NEOX, SMALL, causal
+from causal import GPT2_BOTH, GPT2_SAVED, LLAMA, LLAMA3, NEOX, QWEN, SMALL, causal
+from tokenizers_on_disk import byte_bpe
 
 LFM = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48, block_multiple_of=8, max_position_embeddings=128)
 causal("lfm2", "causal_lm", LLAMA3, dict(LFM, layer_types=["conv", "full_attention", "conv"]))
@@ -37,3 +38,19 @@ causal("granitemoehybrid", "causal_lm_b", GPT2_SAVED, dict(GRANITE, num_hidden_l
                                                            num_experts_per_tok=2, position_embedding_type="rope", mamba_n_groups=2, mamba_d_conv=3, mamba_conv_bias=False,
                                                            rms_norm_eps=1e-3, tie_word_embeddings=True, embedding_multiplier=0.7, rope_parameters=dict(rope_type="default", rope_theta=100.0)),
        extra_fields={"layer_types": ["attention", "mamba"]})
+
+NEXT = dict(SMALL, num_key_value_heads=2, num_hidden_layers=3, head_dim=8, linear_key_head_dim=6, linear_value_head_dim=4, linear_num_key_heads=2, linear_num_value_heads=4,
+            rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))
+SPARSE = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=12)
+TYPES = ["linear_attention", "full_attention", "linear_attention"]
+QWEN_NEXT = byte_bpe("Qwen2Tokenizer", files="fast", **QWEN)
+causal("qwen3_next", "causal_lm", QWEN_NEXT, dict(NEXT | SPARSE, num_hidden_layers=2, layer_types=TYPES[:2]))
+causal("qwen3_next", "causal_lm_b", QWEN_NEXT, dict(NEXT, num_experts=0, num_key_value_heads=1, head_dim=16, linear_num_value_heads=2, linear_value_head_dim=10, linear_conv_kernel_dim=3,
+                                                    full_attention_interval=2, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3, hidden_act="gelu",
+                                                    rope_parameters=dict(rope_type="default", rope_theta=100.0)), generation=4)
+causal("qwen3_next", "causal_lm_mixed", QWEN_NEXT, dict(NEXT | SPARSE, layer_types=TYPES, mlp_only_layers=[0], norm_topk_prob=False, linear_num_key_heads=1, decoder_sparse_step=1))
+
+causal("qwen3_5_text", "causal_lm", QWEN_NEXT, dict(NEXT, layer_types=TYPES))
+causal("qwen3_5_text", "causal_lm_b", QWEN_NEXT, dict(NEXT, num_key_value_heads=1, head_dim=16, linear_num_value_heads=2, linear_value_head_dim=10, linear_conv_kernel_dim=3,
+                                                      full_attention_interval=2, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3,
+                                                      rope_parameters=dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.25, mrope_section=[1, 1, 0], mrope_interleaved=True)))

@@ -1,5 +1,7 @@
 //! Weights by the checkpoint's own keys, as tensors of a graph.
 
+mod packed;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -10,10 +12,12 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use crate::{
     Dtype, Error, Result,
     graph::{Data, Graph, Tensor},
-    weights::{TensorInfo, Tensors},
+    weights::{TensorInfo, Tensors, quantized::Quantization},
 };
 
 /// A scope of a checkpoint's keys: `weights.pp("encoder").pp("layer")` reads `encoder.layer.…`.
@@ -32,6 +36,9 @@ struct Store {
     loaded: RefCell<BTreeMap<String, Tensor>>,
     missing: RefCell<BTreeSet<String>>,
     used: RefCell<BTreeSet<String>>,
+    quantization: Option<Quantization>,
+    /// Why weights may be missing, or be no floats: a quantization that is not known.
+    unknown: Option<String>,
 }
 
 /// Old names of keys, tried where the new one is missing: `(end of the key, end of the old key)`.
@@ -47,6 +54,16 @@ const OLD_NAMES: &[(&str, &str)] = &[
 impl Weights {
     /// All keys of a checkpoint, as weights of this graph.
     pub fn new(graph: &Graph, tensors: Arc<Tensors>) -> Self {
+        Self::of(graph, tensors, &Value::Null)
+    }
+
+    /// As [`Weights::new`], for a checkpoint that may be quantized, as `quantization_config` of its `config.json` says: its weights are
+    /// asked for as those of others.
+    pub fn of(graph: &Graph, tensors: Arc<Tensors>, config: &Value) -> Self {
+        let (quantization, unknown) = match Quantization::of(config) {
+            Ok(quantization) => (quantization, Quantization::unknown(config)),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let files = tensors.files().iter().map(|f| Arc::from(f.as_path())).collect();
         let store = Store {
             graph: graph.clone(),
@@ -55,6 +72,8 @@ impl Weights {
             loaded: RefCell::default(),
             missing: RefCell::default(),
             used: RefCell::default(),
+            unknown,
+            quantization,
         };
         Self { store: Rc::new(store), prefix: String::new() }
     }
@@ -105,11 +124,14 @@ impl Weights {
 
     /// Whether the checkpoint has this tensor.
     pub fn has(&self, name: &str) -> bool {
-        self.find(name).is_some()
+        self.find(name).is_some() || self.packed(name).is_some()
     }
 
     /// The stored shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        if let Some(packed) = self.packed(name) {
+            return Some(vec![packed.packing.rows, packed.packing.columns]);
+        }
         let key = self.find(name)?;
         Some(self.store.tensors.get(&key)?.shape.clone())
     }
@@ -210,7 +232,8 @@ impl Weights {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Error::tensor(format!("the checkpoint lacks {}", listed(missing.iter().map(String::as_str)))))
+        let why = self.store.unknown.as_ref().map(|unknown| format!(": {unknown}")).unwrap_or_default();
+        Err(Error::tensor(format!("the checkpoint lacks {}{why}", listed(missing.iter().map(String::as_str)))))
     }
 
     /// The keys in this scope that nothing has asked for.
@@ -241,6 +264,10 @@ impl Weights {
 
     fn load_as(&self, name: &str, fallback: &[usize], shape: Option<&[usize]>) -> Tensor {
         let graph = &self.store.graph;
+        if let Some(packed) = self.packed(name) {
+            let tensor = self.unpacked(&self.key(name), &packed);
+            return shape.map_or_else(|| tensor.clone(), |shape| tensor.reshape(&shape.iter().map(|&n| n.into()).collect::<Vec<_>>()));
+        }
         let Some(key) = self.find(name) else {
             self.store.missing.borrow_mut().insert(self.key(name));
             let sizes: Vec<_> = fallback.iter().map(|&n| n.into()).collect();
@@ -304,7 +331,8 @@ impl Weights {
 
     fn initializer(&self, name: &str, dtype: Dtype, shape: &[usize], data: Data) -> Result<Tensor> {
         if !dtype.is_float() {
-            let problem = format!("tensor {name} holds {dtype:?}, but weights are floats; quantized checkpoints are not converted");
+            let why = self.store.unknown.as_deref().unwrap_or("config.json has no quantization_config that says what it stands for");
+            let problem = format!("tensor {name} holds {dtype:?}, but weights are floats; {why}");
             return Err(Error::tensor(problem));
         }
         Ok(self.store.graph.stored(name, dtype, shape, data).cast(self.store.graph.float()))

@@ -141,7 +141,7 @@ impl Request<'_> {
     /// An empty graph of this role, and the checkpoint's weights for it.
     pub fn graph(&self, role: &str) -> (Graph, Weights) {
         let graph = Graph::new(role, self.float);
-        let weights = Weights::new(&graph, self.tensors.clone());
+        let weights = Weights::of(&graph, self.tensors.clone(), self.config);
         (graph, weights)
     }
 

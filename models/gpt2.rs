@@ -3,7 +3,7 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, CachedAttention, Decoding, attention::ungroup, cached_attention, embedding, layer_norm},
+    layers::{Activation, CachedAttention, Decoding, attention::ungroup, cached_attention, embedding, layer_norm, linear},
 };
 use serde::Deserialize;
 
@@ -115,8 +115,11 @@ fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, decoding: &Decoding, in
     conv1d(&w.pp("c_proj"), &cached_attention(decoding, index, &how, &query, &key, &value))
 }
 
-/// `x W + b` with `weight` `[in, out]`, as the first models had it.
+/// `x W + b` with `weight` `[in, out]`, as the first models had it; quantized, it is the other way round.
 fn conv1d(w: &Weights, x: &Tensor) -> Tensor {
+    if w.is_packed() {
+        return linear(w, x);
+    }
     let weight = w.any("weight", 2);
     x.matmul(&weight) + w.get("bias", &[weight.fixed(1)])
 }

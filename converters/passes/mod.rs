@@ -2,12 +2,15 @@
 
 mod attention;
 mod cached;
+mod packed;
 mod prune;
 mod rewrite;
 mod rotary;
 mod skip_norm;
 mod storage;
 
+pub(crate) use packed::packed;
+pub use packed::{packed_size, unpack};
 pub use storage::{Storage, store};
 
 use crate::{Result, graph::Body};

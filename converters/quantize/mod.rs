@@ -6,11 +6,13 @@ mod float16;
 mod gather;
 mod int8;
 mod n_bits;
+mod packing;
 
 pub use float16::{Float16, to_float16};
 pub use gather::{GatherBlocks, gather_q4};
 pub use int8::{Int8, Range, Uint8, int8_per_channel, uint8_per_tensor};
 pub use n_bits::{Bits, Blocks, NBits, n_bits};
+pub(crate) use packing::{Layout, Packing, Unpacked};
 
 use crate::weights::dense::widen;
 use crate::{Dtype, Error, Result};

@@ -134,8 +134,13 @@ impl Bits {
     }
 
     fn middle(self) -> u8 {
-        self.largest() / 2 + 1
+        middle(self.count())
     }
+}
+
+/// The zero point of numbers of so many bits, where nothing is said about it.
+pub(super) fn middle(bits: usize) -> u8 {
+    1u8.checked_shl(bits.saturating_sub(1) as u32).unwrap_or(0)
 }
 
 /// The numbers that a block can express.
@@ -213,7 +218,7 @@ fn fit(block: &[f32], steps: f32) -> (f32, f32) {
 }
 
 /// Writes numbers of 4 or 8 bits to the beginning of some bytes.
-fn pack(bits: Bits, numbers: &[u8], bytes: &mut [u8]) {
+pub(super) fn pack(bits: Bits, numbers: &[u8], bytes: &mut [u8]) {
     match bits {
         Bits::Four => bytes.iter_mut().zip(numbers.as_chunks::<2>().0).for_each(|(byte, [low, high])| *byte = low | high << 4),
         Bits::Eight => bytes.iter_mut().zip(numbers).for_each(|(byte, number)| *byte = *number),

@@ -5,6 +5,7 @@
 pub(crate) mod dense;
 mod index;
 mod pickle;
+pub(crate) mod quantized;
 mod safetensors;
 mod state_dict;
 mod torch;

@@ -55,6 +55,9 @@ pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<S
     bodies.into_iter().map(|body| Ok((body.name.clone(), session(pretrained, body).map_err(at)?))).collect()
 }
 
+/// Bytes of packed weights that are computed again each time.
+const MOST_IN_MEMORY: u64 = 1 << 25;
+
 fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
     let options = &pretrained.options;
     match storage(options.dtype)? {
@@ -64,6 +67,15 @@ fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
             })?;
             Part::from_file(&file, &options.session)
         }
-        None => Part::from_memory(writer::in_memory(&body)?, part::weights(&body), &options.session),
+        // Weights that are computed from quantized ones are kept, unless they are few.
+        None if passes::packed_size(&body) > MOST_IN_MEMORY => {
+            let file =
+                cache::file(options.converted.clone().unwrap_or_else(cache::dir), body, options.dtype, |body| Ok(passes::unpack(body)?))?;
+            Part::from_file(&file, &options.session)
+        }
+        None => {
+            let body = passes::unpack(body)?;
+            Part::from_memory(writer::in_memory(&body)?, part::weights(&body), &options.session)
+        }
     }
 }

@@ -44,7 +44,7 @@ impl Pretrained {
         }
         let mut exported = Exported::default();
         for body in convert::graphs(self, head).map_err(|e| e.at(name))? {
-            let model = writer::in_memory(&body)?;
+            let model = writer::in_memory(&passes::unpack(body)?)?;
             let folder = self.checkpoint.path("config.json")?.canonicalize().map_err(|e| Error::io(Path::new(name), e))?;
             let folder = folder.parent().map(Path::to_path_buf).unwrap_or_default();
             if model.folder.as_ref().is_some_and(|weights| *weights != folder) {
@@ -68,7 +68,7 @@ impl Pretrained {
             let file = format!("{}{}.onnx", body.name, self.options.dtype.suffix());
             let body = match storage {
                 Some(storage) => passes::store(body, storage)?,
-                None => body,
+                None => passes::unpack(body)?,
             };
             let written = writer::write_folder(&body, &onnx, &file)?;
             if written.len() > 1 {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs::File};
 
 use memmap2::MmapOptions;
 
-use super::rewrite::rewrite;
+use super::{packed::Accuracy, rewrite::rewrite};
 use crate::{
     Dtype, Error, Result,
     graph::{Body, Data, Dim, Graph, Node, Tensor, ValueId},
@@ -45,6 +45,9 @@ pub fn store(body: Body, storage: Storage) -> Result<Body> {
             Box::new(blocks::Blocks::new(options))
         }
     };
+    // What the checkpoint has in few bits already stays as it is; 4 bits that were asked for are computed with as those are.
+    let accuracy = if matches!(storage, Storage::Blocks(_)) { Accuracy::Int8 } else { Accuracy::Full };
+    let body = super::packed::lower(body, accuracy)?;
     let mut casts = Casts::default();
     let mut failed = None;
     let body = rewrite(body, |graph, node| {
@@ -69,7 +72,7 @@ trait Pass {
 }
 
 /// The operators that quantized weights are made for.
-enum Reader {
+pub(super) enum Reader {
     /// A linear layer: what is multiplied, and the weight.
     Linear(ValueId, ValueId, Lies),
     /// A sum, which may be that of a linear layer and its bias.
@@ -80,7 +83,7 @@ enum Reader {
 
 /// How the weight of a linear layer lies in the checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Lies {
+pub(super) enum Lies {
     /// `[out, in]`
     ByRows,
     /// `[in, out]`
@@ -101,7 +104,7 @@ impl Lies {
 }
 
 impl Reader {
-    fn of(node: &Node) -> Option<Self> {
+    pub(super) fn of(node: &Node) -> Option<Self> {
         let input = |i: usize| node.inputs.get(i).copied().flatten();
         let (a, b) = (input(0)?, input(1)?);
         match node.op.as_str() {
@@ -154,7 +157,7 @@ fn read<T>(graph: &Graph, id: ValueId, compute: impl FnOnce(&[u8]) -> Result<T>)
 }
 
 #[allow(unsafe_code)]
-fn with_bytes<T>(data: &Data, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+pub(in crate::passes) fn with_bytes<T>(data: &Data, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     match data {
         Data::Inline(bytes) => compute(bytes),
         Data::Computed { parts, part, .. } => compute(parts.compute()?.get(*part).map_or(&[], Vec::as_slice)),

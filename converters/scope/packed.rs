@@ -1,0 +1,54 @@
+//! Weights of quantized checkpoints.
+
+use super::{Store, Weights};
+use crate::{
+    Error, Result,
+    graph::{Data, Tensor},
+    passes,
+    weights::quantized::Packed,
+};
+
+impl Weights {
+    /// Whether the `weight` of this scope is `[out, in]` because it is quantized, whatever way round the model has it.
+    pub fn is_packed(&self) -> bool {
+        self.packed("weight").is_some()
+    }
+
+    /// What a quantized checkpoint has in place of a `weight`.
+    pub(super) fn packed(&self, name: &str) -> Option<Packed> {
+        let (quantization, key) = (self.store.quantization.as_ref()?, self.key(name));
+        let scope = key.strip_suffix(".weight")?;
+        quantization.packed(&self.store.tensors, scope).unwrap_or_else(|error| {
+            self.fail(error);
+            None
+        })
+    }
+
+    /// The weight that a pass makes of these tensors.
+    pub(super) fn unpacked(&self, key: &str, packed: &Packed) -> Tensor {
+        let Store { graph, tensors, used, loaded, .. } = &*self.store;
+        if let Some(tensor) = loaded.borrow().get(key) {
+            return tensor.clone();
+        }
+        // Programs that quantize leave more than they read: biases of zeros, scales of inputs.
+        let scope = key.strip_suffix("weight").unwrap_or(key);
+        used.borrow_mut().extend(tensors.names().filter(|name| name.starts_with(scope)).map(str::to_string));
+        let raw = |key: &String| self.raw(key).map_err(|error| self.fail(error)).ok();
+        let parts = [raw(&packed.values), raw(&packed.scales), packed.zeros.as_ref().and_then(raw), packed.groups.as_ref().and_then(raw)];
+        let tensor = passes::packed(graph, &packed.packing, parts.each_ref().map(Option::as_ref));
+        let tensor = tensor.unwrap_or_else(|| graph.floats(&[1, 1], &[0.0]));
+        loaded.borrow_mut().insert(key.to_string(), tensor.clone());
+        tensor
+    }
+
+    /// The tensor as it is stored.
+    fn raw(&self, key: &str) -> Result<Tensor> {
+        let (graph, tensors) = (&self.store.graph, &self.store.tensors);
+        let info = tensors.get(key).ok_or_else(|| Error::tensor(format!("no tensor {key}")))?;
+        let data = match info.strides {
+            None => Data::Stored { file: self.store.files[info.file].clone(), offset: info.offset, len: info.len },
+            Some(_) => Data::Inline(tensors.bytes(key)?.into_owned().into()),
+        };
+        Ok(graph.stored(key, info.dtype, &info.shape, data))
+    }
+}

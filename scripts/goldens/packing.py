@@ -1,0 +1,133 @@
+"""How quantized checkpoints store a linear layer, by the formulas of the packages that write them.
+
+A scheme turns a matrix [outputs, inputs] into what the package would read back from it, in 32-bit floats, and the tensors that it stores.
+The packages themselves need other hardware; what they compute when they dequantize is in their sources: AutoGPTQ's and GPTQModel's
+`TorchQuantLinear.dequantize_weight`, AutoAWQ's `dequantize_gemm`, compressed-tensors' `pack_to_int32` and `dequantize`.
+"""
+
+import torch
+
+
+def stream(numbers, bits):
+    """Numbers [n, columns] as a stream of bits down each column: [n · bits / 32, columns] words."""
+    numbers = numbers.to(torch.int64)
+    places = (numbers.unsqueeze(1) >> torch.arange(bits).view(1, -1, 1)) & 1
+    places = places.reshape(-1, 32, numbers.shape[1])
+    words = (places << torch.arange(32).view(1, -1, 1)).sum(1)
+    return torch.where(words >= 1 << 31, words - (1 << 32), words).to(torch.int32)
+
+
+def words(numbers, bits):
+    """Numbers [n, columns], as many whole ones in a word as fit: [words, columns]."""
+    each = 32 // bits
+    numbers = torch.nn.functional.pad(numbers.to(torch.int64), (0, 0, 0, -len(numbers) % each))
+    packed = (numbers.view(-1, each, numbers.shape[1]) << (bits * torch.arange(each)).view(1, -1, 1)).sum(1)
+    return torch.where(packed >= 1 << 31, packed - (1 << 32), packed).to(torch.int32)
+
+
+def rounded(weight, groups, bits, symmetric, least=0):
+    """Integers [outputs, inputs], and scales (in 16 bits) and zero points [outputs, groups], for columns of these groups."""
+    top, count = 2**bits - 1, int(groups.max()) + 1
+    scales, zeros = torch.empty(len(weight), count), torch.empty(len(weight), count)
+    for group in range(count):
+        part = weight[:, groups == group]
+        low, high = part.min(1).values.clamp(max=0), part.max(1).values.clamp(min=0)
+        if symmetric:
+            scales[:, group], zeros[:, group] = 2 * torch.maximum(-low, high) / top, 2 ** (bits - 1)
+        else:
+            scales[:, group] = (high - low) / top
+            zeros[:, group] = (-low / scales[:, group]).round().clamp(least, top)
+    scales = scales.half().float()
+    numbers = (weight / scales[:, groups] + zeros[:, groups]).round().clamp(0, top)
+    return numbers, scales, zeros, scales[:, groups] * (numbers - zeros[:, groups])
+
+
+def grouped(columns, size):
+    return torch.arange(columns) // (columns if size == -1 else size)
+
+
+class Gptq:
+    def __init__(self, bits=4, group_size=16, desc_act=False, sym=False, version="gptq", listed=True, biases=False):
+        self.bits, self.group_size, self.desc_act, self.sym, self.version, self.listed, self.biases = bits, group_size, desc_act, sym, version, listed, biases
+        self.config = {"quant_method": "gptq", "bits": bits, "group_size": group_size, "desc_act": desc_act, "sym": sym, "checkpoint_format": version, "lm_head": False}
+
+    def __call__(self, weight):
+        groups = grouped(weight.shape[1], self.group_size)
+        if self.desc_act:
+            groups = groups[torch.randperm(len(groups))]
+        numbers, scales, zeros, weight = rounded(weight, groups, self.bits, self.sym, least=1)
+        stored = zeros - (1 if self.version == "gptq" else 0)
+        tensors = {"qweight": stream(numbers.T, self.bits), "qzeros": stream(stored, self.bits).T, "scales": scales.T.half()}
+        if self.listed:
+            tensors["g_idx"] = groups.to(torch.int32)
+        if self.biases:
+            tensors["bias"] = torch.zeros(len(weight), dtype=torch.half)
+        return weight, tensors
+
+
+class Awq:
+    ORDER = [0, 2, 4, 6, 1, 3, 5, 7]
+
+    def __init__(self, group_size=16):
+        self.group_size = group_size
+        self.config = {"quant_method": "awq", "bits": 4, "group_size": group_size, "zero_point": True, "version": "gemm", "modules_to_not_convert": None}
+
+    def __call__(self, weight):
+        numbers, scales, zeros, weight = rounded(weight, grouped(weight.shape[1], self.group_size), 4, False)
+        return weight, {"qweight": self.pack(numbers.T), "qzeros": self.pack(zeros.T), "scales": scales.T.half()}
+
+    def pack(self, numbers):
+        """Eight outputs of a row to a word, in AWQ's order."""
+        lines, width = numbers.shape
+        return words(numbers.reshape(lines, width // 8, 8)[:, :, self.ORDER].reshape(lines, width).T, 4).T
+
+
+class Compressed:
+    """compressed-tensors with integers: packed, or a byte each."""
+
+    def __init__(self, bits=4, group_size=16, symmetric=True, packed=True, actorder=False):
+        self.bits, self.group_size, self.symmetric, self.packed, self.actorder = bits, group_size, symmetric, packed, actorder
+        weights = {"num_bits": bits, "type": "int", "symmetric": symmetric, "strategy": "channel" if group_size == -1 else "group",
+                   "group_size": None if group_size == -1 else group_size, "dynamic": False, "actorder": "group" if actorder else None}
+        self.config = {"quant_method": "compressed-tensors", "format": "pack-quantized" if packed else "int-quantized", "quantization_status": "compressed", "ignore": ["lm_head"],
+                       "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": None, "output_activations": None}}}
+
+    def __call__(self, weight):
+        rows, columns = weight.shape
+        groups = grouped(columns, self.group_size)
+        if self.actorder:
+            groups = groups[torch.randperm(columns)]
+        numbers, scales, zeros, weight = rounded(weight, groups, self.bits, self.symmetric)
+        middle = 2 ** (self.bits - 1)
+        tensors = {"weight_scale": scales}
+        if self.packed:
+            tensors |= {"weight_packed": words(numbers.T, self.bits).T, "weight_shape": torch.tensor([rows, columns])}
+        else:
+            tensors["weight"] = (numbers - middle).to(torch.int8)
+        if not self.symmetric:
+            tensors["weight_zero_point"] = words(zeros, self.bits) if self.packed else (zeros - middle).to(torch.int8)
+        if self.actorder:
+            tensors["weight_g_idx"] = groups.to(torch.int32)
+        return weight, tensors
+
+
+class Floats:
+    """8-bit floats: with a scale for each output (compressed-tensors), or for each block (as DeepSeek publishes them)."""
+
+    def __init__(self, block=None):
+        self.block = block
+        weights = {"num_bits": 8, "type": "float", "symmetric": True, "strategy": "channel", "dynamic": False}
+        self.config = {"quant_method": "fp8", "activation_scheme": "dynamic", "fmt": "e4m3", "weight_block_size": [block, block]} if block else {
+            "quant_method": "compressed-tensors", "format": "float-quantized", "quantization_status": "compressed", "ignore": ["lm_head"],
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": {"num_bits": 8, "type": "float", "dynamic": True, "strategy": "token"}}}}
+
+    def __call__(self, weight):
+        rows, columns = weight.shape
+        lines, line = torch.arange(rows) // (self.block or 1), torch.arange(columns) // (self.block or columns)
+        scales = torch.zeros(int(lines.max()) + 1, int(line.max()) + 1)
+        for i in range(scales.shape[0]):
+            for j in range(scales.shape[1]):
+                scales[i, j] = weight[lines == i][:, line == j].abs().max() / 448
+        wide = scales[lines][:, line]
+        numbers = (weight / wide).to(torch.float8_e4m3fn)
+        return numbers.float() * wide, {"weight": numbers, "weight_scale_inv" if self.block else "weight_scale": scales}

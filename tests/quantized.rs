@@ -21,12 +21,11 @@ use formers_models::{Head, Request};
 use goldens::{json, same};
 use serde_json::{Value, json as value};
 
-/// The goldens with a quantized checkpoint.
+/// The goldens with a quantized checkpoint, but for those of mxfp4, whose experts are widened as they are used.
 fn quantized() -> Vec<PathBuf> {
-    let found: Vec<PathBuf> = goldens::checkpoints()
-        .into_iter()
-        .filter(|folder| json(&folder.join("config.json")).get("quantization_config").is_some())
-        .collect();
+    let method = |folder: &PathBuf| json(&folder.join("config.json")).pointer("/quantization_config/quant_method").cloned();
+    let found: Vec<PathBuf> =
+        goldens::checkpoints().into_iter().filter(|folder| method(folder).is_some_and(|name| name != "mxfp4")).collect();
     assert!(found.len() > 10);
     found
 }

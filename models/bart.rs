@@ -246,7 +246,7 @@ pub(crate) fn behind(first: &Tensor, ids: &Tensor) -> Tensor {
 }
 
 /// What `x`, `(batch, sequence, width)`, has at the last of these tokens in each row: `(batch, width)`.
-fn at_the_last(x: &Tensor, ids: &Tensor, token: Option<i64>) -> Tensor {
+pub(crate) fn at_the_last(x: &Tensor, ids: &Tensor, token: Option<i64>) -> Tensor {
     let graph = ids.graph();
     let found = ids.equal(&graph.ints(&[], &[token.unwrap_or(-1)])).cast(formers_converters::Dtype::I64);
     let places = (graph.range(&ids.dim(1)).unsqueeze(&[0]) * found).reduce_max(&[1], true);

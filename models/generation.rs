@@ -6,6 +6,10 @@ use serde_json::Value;
 #[rustfmt::skip]
 const DEFAULTS: &[(&str, &[(&str, i64)])] = &[
     ("bart", &[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("decoder_start_token_id", 2), ("forced_eos_token_id", 2)]),
+    ("longt5", &[("pad_token_id", 0), ("eos_token_id", 1)]),
+    ("mt5", &[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]),
+    ("t5", &[("pad_token_id", 0), ("eos_token_id", 1)]),
+    ("umt5", &[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]),
 ];
 
 /// `config.json` with the tokens, and what else decides how to generate, that the architecture has by default.

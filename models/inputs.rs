@@ -19,6 +19,11 @@ impl Text {
         Self { input_ids: ids(graph, "input_ids"), attention_mask: ids(graph, "attention_mask"), token_type_ids: None }
     }
 
+    /// A text whose inputs are declared already.
+    pub(crate) fn of(input_ids: &Tensor, attention_mask: &Tensor) -> Self {
+        Self { input_ids: input_ids.clone(), attention_mask: attention_mask.clone(), token_type_ids: None }
+    }
+
     /// `input_ids`, `attention_mask` and `token_type_ids`.
     pub(crate) fn with_token_types(graph: &Graph) -> Self {
         let text = Self::new(graph);

@@ -3,8 +3,8 @@
 
 use formers_converters::{
     Dtype, Error, Result, Weights,
-    graph::{Body, Graph, Size, Tensor},
-    layers::{linear_no_bias, relative, rms_norm, unless},
+    graph::{Body, Tensor},
+    layers::{Neighbours, linear_no_bias, relative, rms_norm, unless},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -12,10 +12,11 @@ use serde_json::json;
 use crate::{
     architecture::{Architecture, Head, Request},
     inputs,
-    t5::{self, Config},
+    t5::{self, Config, Tables},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "longt5", base: "transformer", heads: &[Head::Base], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "longt5", base: "transformer", heads: &[Head::Base, Head::Seq2SeqLm], build };
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -59,16 +60,18 @@ fn build(request: &Request) -> Result<Vec<Body>> {
             return Err(Error::config(format!("config.json: {field}: {size} makes no sense")));
         }
     }
-    t5::build_with(request, &cfg, &|base, text| encoder(&cfg, &long, base, text))
+    t5::graphs(request, &cfg, Tables::First, &|base, text| encoder(&cfg, &long, base, text))
 }
 
 fn encoder(cfg: &Config, long: &Long, w: &Weights, text: &inputs::Text) -> Tensor {
-    let blocks = Blocks::new(text, long.local_radius + 1);
+    let near = Neighbours::new(&text.attention_mask, long.local_radius + 1);
     let kind = long.encoder_attention_type;
     let first = w.pp("encoder.block.0.layer.0").pp(kind.layer());
-    let near = blocks.near(cfg, &first);
+    let table = t5::table(cfg, &first.pp("relative_attention_bias"));
+    let distances = relative::at(&table, &near.distances(), cfg.relative_attention_max_distance, |d| cfg.bucket(d));
+    let bias = distances.transpose(&[2, 0, 1]) + near.mask(long.local_radius);
     let globals = (kind == Kind::TransientGlobal).then(|| Globals::new(cfg, long.global_block_size, &first, text));
-    let bias = globals.as_ref().map_or_else(|| near.clone(), |globals| blocks.beside(&near, &globals.bias));
+    let bias = globals.as_ref().map_or_else(|| bias.clone(), |globals| near.beside(&bias, &globals.bias));
     t5::layers(cfg, w, text, |w, x| {
         let w = w.pp(kind.layer());
         let [query, key, value] = ["q", "k", "v"].map(|name| linear_no_bias(&w.pp(name), x));
@@ -76,100 +79,8 @@ fn encoder(cfg: &Config, long: &Long, w: &Weights, text: &inputs::Text) -> Tenso
             let sums = rms_norm(&w.pp("global_input_layer_norm"), cfg.layer_norm_epsilon, &globals.sums(x));
             ["k", "v"].map(|name| linear_no_bias(&w.pp(name), &sums))
         });
-        linear_no_bias(&w.pp("o"), &blocks.attention(cfg.num_heads, [&query, &key, &value], others.as_ref(), &bias))
+        linear_no_bias(&w.pp("o"), &near.attention(cfg.num_heads, 1.0, [&query, &key, &value], others.as_ref(), &bias))
     })
-}
-
-/// A text in blocks of one length, each of which attends to itself and to its neighbours.
-struct Blocks<'a> {
-    graph: &'a Graph,
-    text: &'a inputs::Text,
-    length: usize,
-    /// How many.
-    count: Tensor,
-    /// How many places the last one has behind the text.
-    rest: Tensor,
-}
-
-impl<'a> Blocks<'a> {
-    fn new(text: &'a inputs::Text, length: usize) -> Self {
-        let graph = text.input_ids.graph();
-        let one = graph.ints(&[1], &[length as i64]);
-        let count = (text.length() + (length - 1) as f32) / &one;
-        let rest = &count * one - text.length();
-        Self { graph, text, length, count, rest }
-    }
-
-    /// `(batch, sequence, …)` as `(batch, blocks, length, …)`, with zeros behind the text.
-    fn split(&self, x: &Tensor) -> Tensor {
-        self.apart(&self.graph.concat(&[x, &self.zeros(x, &self.rest)], 1))
-    }
-
-    /// The same with the block before and the block after: `(batch, blocks, 3 · length, …)`.
-    fn with_neighbours(&self, x: &Tensor) -> Tensor {
-        let block = self.length as i64;
-        let before = self.zeros(x, &self.graph.ints(&[1], &[block]));
-        let all = self.graph.concat(&[&before, x, &self.zeros(x, &(&self.rest + block as f32))], 1);
-        let three = [0, 1, 2].map(|i| {
-            let (start, end) = (i * block, (i - 2) * block);
-            self.apart(&all.slice(1, start, if end == 0 { i64::MAX } else { end }))
-        });
-        self.graph.concat(&three.iter().collect::<Vec<_>>(), 2)
-    }
-
-    fn zeros(&self, x: &Tensor, count: &Tensor) -> Tensor {
-        let mut shape: Vec<Size> = vec![x.dim(0).into(), count.into()];
-        shape.extend((2..x.rank()).map(|axis| Size::from(x.fixed(axis as i64))));
-        self.graph.full(&shape, 0.0, x.dtype())
-    }
-
-    fn apart(&self, x: &Tensor) -> Tensor {
-        let mut shape: Vec<Size> = vec![0i64.into(), (&self.count).into(), self.length.into()];
-        shape.extend((2..x.rank()).map(|axis| Size::from(x.fixed(axis as i64))));
-        x.reshape(&shape)
-    }
-
-    /// What attention to the neighbours adds: biases for distances, and what is too far away or padding, `(batch, blocks, heads,
-    /// length, 3 · length)`.
-    fn near(&self, cfg: &Config, first: &Weights) -> Tensor {
-        let places = |count: usize| self.graph.range(&self.graph.ints(&[1], &[count as i64]));
-        let distance = (places(3 * self.length) - self.length as f32).unsqueeze(&[0]) - places(self.length).unsqueeze(&[1]);
-        let table = t5::table(cfg, &first.pp("relative_attention_bias"));
-        let bias = relative::at(&table, &distance, cfg.relative_attention_max_distance, |d| cfg.bucket(d)).transpose(&[2, 0, 1]);
-        let near = distance.abs().less(&self.graph.ints(&[], &[self.length as i64]));
-        let tokens = self.with_neighbours(&self.text.attention_mask).cast(Dtype::Bool).unsqueeze(&[2, 3]);
-        bias + unless(&near.and(&tokens))
-    }
-
-    /// Biases for neighbours, and for others, `(batch, heads, sequence, others)`, behind one another.
-    fn beside(&self, near: &Tensor, others: &Tensor) -> Tensor {
-        // The axis of the sequence is split, which must be the second.
-        let by_token = others.transpose(&[0, 2, 1, 3]);
-        let zeros = {
-            let shape = [by_token.dim(0), self.rest.clone(), by_token.dim(2), by_token.dim(3)].map(Size::from);
-            self.graph.full(&shape, 0.0, by_token.dtype())
-        };
-        let padded = self.graph.concat(&[&by_token, &zeros], 1);
-        let split = padded.reshape(&[0i64.into(), (&self.count).into(), self.length.into(), by_token.dim(2).into(), (-1i64).into()]);
-        self.graph.concat(&[near, &split.transpose(&[0, 1, 3, 2, 4])], -1)
-    }
-
-    /// Attention of each block to its neighbours, and to keys and values, `(batch, others, width)`, that all blocks see.
-    fn attention(&self, heads: usize, [query, key, value]: [&Tensor; 3], others: Option<&[Tensor; 2]>, bias: &Tensor) -> Tensor {
-        let size = query.fixed(-1) / heads.max(1);
-        let apart = |x: &Tensor| x.reshape(&[0i64.into(), 0i64.into(), 0i64.into(), heads.into(), size.into()]).transpose(&[0, 1, 3, 2, 4]);
-        let seen = |x: &Tensor, i: usize| {
-            let near = apart(&self.with_neighbours(x));
-            let Some(others) = others else { return near };
-            let others = apart(&others[i].unsqueeze(&[1]));
-            let shape = [1i64.into(), (&self.count).into(), 1i64.into(), 1i64.into(), 1i64.into()];
-            self.graph.concat(&[&near, &others.expand(&shape)], 3)
-        };
-        let scores = apart(&self.split(query)).matmul_transposed(&seen(key, 0), 1.0) + bias;
-        let attended = scores.softmax(-1).matmul(&seen(value, 1)).transpose(&[0, 1, 3, 2, 4]);
-        let flat = attended.reshape(&[0i64.into(), (-1i64).into(), query.fixed(-1).into()]);
-        flat.slice_steps(1, &0i64.into(), &self.text.length().into(), 1)
-    }
 }
 
 /// The sums of blocks of a text, which every token sees. Tokens behind the last whole block belong to it.

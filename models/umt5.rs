@@ -13,5 +13,5 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "umt5",
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"});
     let cfg = Config::read(request, &defaults)?;
-    t5::build_with(request, &cfg, &|base, text| t5::encoder(&cfg, base, text, Tables::Each))
+    t5::graphs(request, &cfg, Tables::Each, &|base, text| t5::encoder(&cfg, base, text, Tables::Each))
 }

@@ -41,8 +41,14 @@ def lively(model):
     for name, weight in decoder.named_parameters():
         if name.endswith("out_proj.weight"):  # attention gives nearly the same at each step
             weight.data.mul_(0.5)
-    last = next((getattr(decoder, name) for name in ("layer_norm", "final_layer_norm") if hasattr(decoder, name)), None)
-    (last or decoder.layers[-1].final_layer_norm).weight.data.normal_(0.0, 1.2)
+    if hasattr(decoder, "block"):  # T5 and its like
+        for name, weight in model.named_parameters():
+            weight.data.mul_({"shared": 2, "q": 2, "k": 2, "o": 16, "wo": 16, "relative_attention_bias": 7, "global_relative_attention_bias": 7}.get(name.split(".")[-2], 1))
+    if model.config.model_type == "encoder-decoder":
+        for name, module in decoder.named_modules():
+            if name.endswith(("wte", "wpe", "word_embeddings", "position_embeddings")):
+                module.weight.data.normal_(0.0, 0.8)
+    last_norm(decoder).weight.data.normal_(0.0, 1.2)
     if hasattr(model, "final_logits_bias"):
         model.final_logits_bias.normal_(0.0, 0.3)
 
@@ -76,7 +82,7 @@ def cases(folder, task, thorough, inputs, more, parameters):
             Case(first, "an end token is forbidden at first", eos_token_id=ends, min_length=12, **GREEDY), Case(first, eos_token_id=ends, min_new_tokens=12, **GREEDY),
             Case(first, eos_token_id=ends, length_penalty=2.0, max_new_tokens=12), Case(first, eos_token_id=ends, length_penalty=-1.0, early_stopping=True, max_new_tokens=12),
             Case(first, no_repeat_ngram_size=2, max_new_tokens=16), Case(first, encoder_no_repeat_ngram_size=1, **GREEDY), Case(inputs, encoder_no_repeat_ngram_size=2, max_new_tokens=12),
-            Case(first, encoder_repetition_penalty=2.0, **GREEDY), Case(inputs, encoder_repetition_penalty=0.6, max_new_tokens=12), Case(first, repetition_penalty=1.4, **GREEDY),
+            Case(first, encoder_repetition_penalty=2.0, **GREEDY), Case(inputs, encoder_repetition_penalty=0.6, **GREEDY), Case(first, repetition_penalty=1.4, **GREEDY),
             Case(first, forced_bos_token_id=ends[0], **GREEDY), Case(first, decoder_start_token_id=ends[0], **GREEDY), Case(first, bad_words_ids=[[ends[0]]], **GREEDY),
             Case(first * 9, truncation=True, **GREEDY), Case(first * 9, truncation="only_first", **GREEDY), Case(first * 40, "more tokens than positions", error=True, **GREEDY),
             Case(first, clean_up_tokenization_spaces=True, **GREEDY), Case(first, stop_sequence=" the", **GREEDY),
@@ -93,3 +99,12 @@ def confirmed(folder):
     golden = json.loads((folder / "golden.json").read_text("utf-8"))["cases"]
     alone, together = (row["answer"] for row in golden[1:3])
     return alone == together
+
+
+def last_norm(decoder):
+    for name in ("layer_norm", "final_layer_norm"):
+        if hasattr(decoder, name):
+            return getattr(decoder, name)
+    if hasattr(decoder, "layers"):
+        return decoder.layers[-1].final_layer_norm
+    return [module for module in decoder.modules() if "norm" in type(module).__name__.lower()][-1]

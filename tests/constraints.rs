@@ -8,7 +8,7 @@ use formers::Options;
 use formers::generate::processors::{Processor, Row};
 use formers::generate::{Constraint, Vocabulary};
 use formers::model::Pretrained;
-use formers::pipelines::text_generation::{Options as Call, Prompt};
+use formers::pipelines::text_generation::{Options as Call, Part, Prompt};
 use formers::pipelines::{Pipeline, TextGeneration};
 use serde_json::{Map, Value, json};
 
@@ -108,11 +108,14 @@ fn random_models_write_what_matches() {
                 json!({"do_sample": true, "seed": 3, "num_return_sequences": 3}),
                 json!({"do_sample": true, "seed": 4, "temperature": 3.0, "top_p": 0.9, "repetition_penalty": 1.2}),
                 json!({"do_sample": false, "num_beams": 3, "length_penalty": 0.5}),
+                json!({"do_sample": false, "prompt_lookup_num_tokens": 3}),
             ];
             for way in ways {
                 let options = call(&constraint, way.clone());
                 let prompts = [Prompt::Text("The river Danube flows"), Prompt::Text("Hi")];
-                for answers in generate.run_many(&prompts, &options).unwrap() {
+                // Drafts are for one answer at a time.
+                let prompts = if way.get("prompt_lookup_num_tokens").is_some() { &prompts[..1] } else { &prompts };
+                for answers in generate.run_many(prompts, &options).unwrap() {
                     for answer in answers.unwrap() {
                         assert!(matches(&answer.text), "{name}, {constraint:?}, {way}: {:?}", answer.text);
                     }
@@ -123,6 +126,77 @@ fn random_models_write_what_matches() {
                 }
             }
         }
+    }
+}
+
+/// The same is chosen with drafts as without them.
+#[test]
+fn drafts_change_nothing() {
+    let generate = open("qwen2/causal_lm");
+    for (constraint, _) in constraints() {
+        let run = |generation: Value| {
+            let options = call(&constraint, generation);
+            generate.run_many(&[Prompt::Text("12 + 12 + 12 null null")], &options).unwrap().swap_remove(0).unwrap().swap_remove(0).text
+        };
+        let plain = run(json!({"do_sample": false}));
+        assert_eq!(plain, run(json!({"do_sample": false, "prompt_lookup_num_tokens": 4, "max_matching_ngram_size": 1})));
+    }
+}
+
+/// Answers are forced into the forms of families, and come in parts: none shows a mark, and reasoning comes piece by piece.
+#[test]
+fn forced_answers_come_in_parts() {
+    let generate = open("qwen2/causal_lm");
+    let think = "\"<think>\\nHm \" /[a-z]{3,12}/ \". So.\\n</think>\\n\\nHello \" /[a-z]{2,9}/ ";
+    let n = "/[0-9]{1,2}/";
+    let cases = [
+        (
+            "<tool_call>",
+            format!("{think} \"\\n<tool_call>\\n{{\\\"name\\\": \\\"f\\\", \\\"arguments\\\": {{\\\"n\\\": \" {n} \"}}}}\\n</tool_call>\""),
+        ),
+        ("<tool_call>", format!("{think} \"<tool_call>f<arg_key>n</arg_key><arg_value>\" {n} \"</arg_value></tool_call>\"")),
+        ("[TOOL_CALLS]", format!("{think} \"[TOOL_CALLS]f{{\\\"n\\\": \" {n} \"}}\"")),
+        ("<|tool_call|>", format!("{think} \"<|tool_call|>[{{\\\"name\\\": \\\"f\\\", \\\"arguments\\\": {{\\\"n\\\": \" {n} \"}}}}]\"")),
+        ("<start_function_call>", format!("{think} \"<start_function_call>call:f{{n:\" {n} \"}}<end_function_call>\"")),
+        ("<|tool_list_start|>", format!("{think} \"<|tool_call_start|>[f(n=\" {n} \")]<|tool_call_end|>\"")),
+        (
+            "<｜tool▁calls▁begin｜>",
+            format!("{think} \"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{{\\\"n\\\": \" {n} \"}}<｜tool▁call▁end｜>\""),
+        ),
+        (
+            "<|channel|>",
+            format!(
+                "\"<|channel|>analysis<|message|>Hm \" /[a-z]{{3,12}}/ \". So.<|end|><|start|>assistant<|channel|>commentary<|message|>Hello \" /[a-z]{{2,9}}/ \"<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{{\\\"n\\\": \" {n} \"}}<|call|>\""
+            ),
+        ),
+    ];
+    for (mark, rule) in cases {
+        let mut options = call(&Constraint::Grammar(format!("start: {rule}")), json!({"do_sample": true, "seed": 5}));
+        let begun = if mark == "<|channel|>" { "<|start|>assistant" } else { "" };
+        let template = format!("{{# {mark} #}}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}{begun}");
+        options.chat.chat_template = Some(template);
+        // Integers are typed where values are plain text.
+        options.chat.tools = Some(vec![json!({"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}})]);
+        let mut parts = generate.stream_parts(&[json!({"role": "user", "content": "Hi"})], &options).unwrap();
+        let shown: Vec<Part> = parts.by_ref().map(|part| part.unwrap()).collect();
+        let answer = parts.answer().clone();
+        let (mut reasoning, mut content, mut calls) = (Vec::new(), String::new(), 0);
+        for part in &shown {
+            match part {
+                Part::Reasoning(text) => reasoning.push(text.as_str()),
+                Part::Content(text) => content.push_str(text),
+                Part::Call(call) => {
+                    assert!(call.name == "f" && call.arguments["n"].is_u64(), "{mark}: {call:?}");
+                    calls += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(reasoning.len() > 2 && calls == 1, "{mark}: {shown:?}");
+        let reasoning = reasoning.concat();
+        assert!(reasoning.starts_with("Hm ") && reasoning.ends_with(" So.") && content.starts_with("Hello "), "{mark}: {shown:?}");
+        assert!(!content.contains(['<', '[', '{']) && !reasoning.contains('<'), "{mark}: {shown:?}");
+        assert_eq!((Some(reasoning), content), (answer.reasoning_content, answer.content), "{mark}");
     }
 }
 

@@ -16,7 +16,11 @@ use crate::{Error, ErrorKind, Result};
 const WHITESPACE: &str = r"\x20|\r?\n[\x20\t]{0,20}";
 
 /// The texts of a vocabulary as a tree.
-pub(super) struct Texts(TokTrie);
+pub(super) struct Texts {
+    tree: TokTrie,
+    /// What made the last constraint, and its end tokens.
+    last: Mutex<Option<(Vec<u32>, Arc<ParserFactory>)>>,
+}
 
 impl Texts {
     pub(super) fn new(tokens: Vec<(Vec<u8>, bool)>) -> Result<Self> {
@@ -33,11 +37,29 @@ impl Texts {
         };
         let words: Vec<Vec<u8>> = tokens.into_iter().map(spelled).collect();
         let built = catch_unwind(std::panic::AssertUnwindSafe(|| Ok(TokTrie::from(&TokRxInfo::new(size, 0), &words))));
-        built.map(Self).map_err(|error| Error::new(ErrorKind::Checkpoint, format!("the tokenizer's vocabulary: {}", told(&error))))
+        let tree = built.map_err(|error| Error::new(ErrorKind::Checkpoint, format!("the tokenizer's vocabulary: {}", told(&error))))?;
+        Ok(Self { tree, last: Mutex::new(None) })
+    }
+
+    /// Makes constraints whose texts end with one of these tokens. Preparing that takes longer than most constraints themselves.
+    fn factory(&self, eos: &[u32]) -> std::result::Result<Arc<ParserFactory>, String> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, factory)) = last.as_ref().filter(|(ends, _)| ends == eos) {
+            return Ok(factory.clone());
+        }
+        let made = catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let vocabulary: TokEnv = Arc::new(ApproximateTokEnv::new(self.tree.with_eos_tokens(eos)));
+            let mut factory = ParserFactory::new_simple(&vocabulary)?;
+            factory.quiet().limits_mut().verbose_errors = false;
+            Ok(Arc::new(factory))
+        }));
+        let factory = made.map_err(|error| told(&error))?;
+        *last = Some((eos.to_vec(), factory.clone()));
+        Ok(factory)
     }
 
     pub(super) fn hold(&self, constraint: &Constraint, eos_token_id: &[i64]) -> std::result::Result<OwnProcessors, String> {
-        let known = |id: &i64| u32::try_from(*id).ok().filter(|id| (*id as usize) < self.0.vocab_size());
+        let known = |id: &i64| u32::try_from(*id).ok().filter(|id| (*id as usize) < self.tree.vocab_size());
         let eos: Vec<u32> = eos_token_id.iter().filter_map(known).collect();
         if eos.is_empty() {
             return Err("needs an eos_token_id to end the answer with, and the model has none".to_owned());
@@ -47,12 +69,8 @@ impl Texts {
             Constraint::Regex(regex) => TopLevelGrammar::from_regex(regex),
             Constraint::Grammar(lark) => TopLevelGrammar::from_lark(lark.clone()),
         };
-        let parser = catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let vocabulary: TokEnv = Arc::new(ApproximateTokEnv::new(self.0.with_eos_tokens(&eos)));
-            let mut factory = ParserFactory::new_simple(&vocabulary)?;
-            factory.quiet().limits_mut().verbose_errors = false;
-            factory.create_parser(grammar)
-        }));
+        let factory = self.factory(&eos)?;
+        let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
         let start = Matcher::new(Ok(parser.map_err(|error| told(&error))?));
         // What no text of this vocabulary meets is known before the model runs.
         let mut first = start.clone();

@@ -8,7 +8,7 @@ use super::{Options, Pieces, Prompt, TextGeneration, defaults};
 use crate::{
     Result,
     config::GenerationConfig,
-    postprocess::answer::{Answer, ToolCall},
+    postprocess::answer::{Answer, CALL_MARKS, ToolCall},
 };
 
 /// A part of an answer.
@@ -129,12 +129,15 @@ impl AnswerParts<'_> {
     }
 }
 
-/// What of a text stays as it is, whatever follows: calls and marks begin with these, and calls may be all of a text.
+/// What of a text stays as it is, whatever follows: it may end with the beginning of a mark, and a call in it that is not complete may turn
+/// out to be none.
 fn certain(text: &str) -> &str {
     let begin = text.trim_start();
     if begin.starts_with(['{', '[']) || begin.starts_with("Action:") || "Action:".starts_with(begin) {
         return "";
     }
+    let call = CALL_MARKS.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+    let text = text.get(..call).unwrap_or_default();
     let from = text.char_indices().rev().nth(LONGEST_MARK).map_or(0, |(place, _)| place);
     let mark = text.get(from..).and_then(|tail| tail.find(['<', '[', '{', '`'])).map_or(text.len(), |place| from + place);
     text.get(..mark).unwrap_or_default().trim_end()

@@ -115,6 +115,22 @@ impl Answer {
     }
 }
 
+/// What calls begin with.
+pub(crate) const CALL_MARKS: [&str; 12] = [
+    "<tool_call>",
+    "<|python_tag|>",
+    "[TOOL_CALLS]",
+    "<|channel|>",
+    lists::MARKS[0],
+    lists::MARKS[1],
+    "Action: ```",
+    sections::MARKS[0],
+    sections::MARKS[1],
+    functions::MARKS[0],
+    functions::MARKS[1],
+    python::MARKS[0],
+];
+
 /// What families write around reasoning.
 const REASONING: [(&str, &str); 6] = [
     ("<think>", "</think>"),

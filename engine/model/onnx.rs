@@ -26,6 +26,7 @@ const BEST: &[ModelDtype] = &[
 /// The roles of the files that make a model, the best first.
 const ROLES: &[&[&str]] = &[
     &["model"],
+    &["embed_tokens", "decoder_model_merged"],
     &["decoder_model_merged"],
     &["decoder_model", "decoder_with_past_model"],
     &["decoder_with_past_model"],

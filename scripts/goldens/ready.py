@@ -25,7 +25,7 @@ MODELS = GOLDENS / "generate" / "models"
 
 
 def main(parts):
-    decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain]}
+    decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain, embedded], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain]}
     for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache]}).items():
         if parts and model not in parts:
             continue
@@ -114,6 +114,23 @@ def fused(checkpoint, folder):
             else:
                 add(model, "Squeeze", [add(model, "Concat", inner, axis=-1), axis], whole.name)
     return {"model": model}
+
+
+def embedded(checkpoint, folder):
+    """As transformers.js has models that see pictures too: a graph of its own looks tokens up, and the decoder takes what it found."""
+    model = plain(checkpoint, folder)["model"]
+    [lookup] = [node for node in model.graph.node if "input_ids" in node.input]
+    model.graph.node.remove(lookup)
+    [ids] = [value for value in model.graph.input if value.name == "input_ids"]
+    [table] = [tensor for tensor in model.graph.initializer if tensor.name == lookup.input[0]]
+    shape = [*sizes(ids), table.dims[1]]
+    found = helper.make_tensor_value_info("inputs_embeds", TensorProto.FLOAT, shape)
+    embed = helper.make_graph([helper.make_node("Gather", [table.name, "input_ids"], ["inputs_embeds"])], "embed", [ids], [found], [table])
+    embed = helper.make_model(embed, opset_imports=model.opset_import, ir_version=model.ir_version)
+    ids.CopyFrom(found)
+    for node in model.graph.node:
+        node.input[:] = ["inputs_embeds" if name == lookup.output[0] else name for name in node.input]
+    return {"embed_tokens": embed, "decoder_model_merged": model}
 
 
 def sides(checkpoint, folder, *names):

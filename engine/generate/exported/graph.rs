@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::group::Kept;
 use super::ports::{self, Heads, Part};
-use super::{inputs, room::Room};
+use super::{inputs, inputs::Tokens, room::Room};
 use crate::model::{InPlace, Model, Padding};
-use crate::session::{Dim, Session};
+use crate::session::{Dim, Port, Session, Value};
 use crate::{Error, Result};
 
 /// The roles of a decoder's files, as they are looked for: the first that are all there are taken.
@@ -18,6 +18,9 @@ const ROLES: &[&[&str]] = &[
     &["decoder_model"],
 ];
 
+/// The role of a graph that looks tokens up, of models that see more than those.
+const EMBED: &str = "embed_tokens";
+
 /// A decoder's sessions with the parts of its cache.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
@@ -25,6 +28,8 @@ pub(super) struct Graph<'a> {
     pub(super) first: &'a Session,
     /// and single tokens: often the same one.
     pub(super) next: &'a Session,
+    /// Looks up what they take in place of tokens.
+    pub(super) embed: Option<&'a Session>,
     pub(super) parts: Vec<Part>,
     /// The parts that are written in place, by their inputs, with the tokens that there is room for where that never grows.
     written: Vec<(String, Option<usize>)>,
@@ -44,8 +49,14 @@ impl<'a> Graph<'a> {
             return Err(Error::unsupported(format!("there is no decoder among {}", there.join(", "))));
         };
         let (first, next) = (model.session(role)?, model.session(last)?);
+        let embed = model.session(EMBED).ok();
+        let found = embed.into_iter().flat_map(Session::outputs).map(|port| port.name.as_str());
+        let beside: Vec<&str> = beside.iter().copied().chain(found).collect();
         for session in [first, next] {
-            check(session, beside)?;
+            check(session, &beside)?;
+        }
+        if let Some(embed) = embed {
+            embed.check_inputs(&["input_ids"])?;
         }
         let parts = ports::parts(first, next, Heads::of(config))?;
         let in_place = model.wiring(last).map_or(&[][..], |wiring| &wiring.in_place);
@@ -54,18 +65,28 @@ impl<'a> Graph<'a> {
                 |place: &&InPlace| part.input == place.input && part.first == place.output && part.next.as_ref() == Some(&place.output);
             in_place.iter().find(same).map(|place| (part.input.clone(), place.window))
         });
-        let one_row = |port: &&crate::session::Port| port.name.ends_with("input_ids") && port.shape.first() == Some(&Dim::Fixed(1));
+        let one_row = |port: &&Port| port.name.ends_with("input_ids") && port.shape.first() == Some(&Dim::Fixed(1));
         let alone = [first, next].into_iter().flat_map(Session::inputs).find(one_row).is_some();
         let written: Vec<_> = written.collect();
         // A state has no places that could be padding, and of two graphs both must agree.
         let wiring = [role, last].map(|role| model.wiring(role).map_or(Padding::None, |wiring| wiring.padding));
         let padding = if wiring[0] == wiring[1] && parts.iter().all(Part::grows) { wiring[0] } else { Padding::None };
-        Ok(Self { first, next, written, parts, alone, padding })
+        Ok(Self { first, next, embed, written, parts, alone, padding })
     }
 
     /// Whether what runs leave can be cut back: by forgetting tokens, or the lengths alone.
     pub(super) fn goes_back(&self) -> bool {
         self.parts.iter().all(|part| self.written.iter().any(|(input, window)| *input == part.input && window.is_none()))
+    }
+
+    /// What the decoder takes in place of tokens, where another graph looks that up.
+    pub(super) fn embedded(&self, tokens: &Tokens<'_>) -> Result<Vec<(String, Value)>> {
+        let Some(embed) = self.embed else { return Ok(Vec::new()) };
+        let mut inputs = Vec::new();
+        for port in embed.inputs() {
+            inputs.extend(tokens.value(port)?.map(|value| (&port.name, value)));
+        }
+        Ok(embed.run(inputs)?.into_iter().collect())
     }
 
     /// A part of the cache of rows without tokens.

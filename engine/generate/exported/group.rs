@@ -75,10 +75,11 @@ impl Group {
         tokens.keep += if graph.padding == Padding::Right { longest - shortest } else { 0 };
         let total = past + longest;
 
+        let embedded = graph.embedded(&tokens)?;
         let mut inputs: Vec<(&str, Cow<'_, Value>)> = Vec::new();
         for port in session.inputs() {
-            let context = self.context.iter().find(|(name, _)| *name == port.name);
-            let value = match context {
+            let given = self.context.iter().chain(&embedded).find(|(name, _)| *name == port.name);
+            let value = match given {
                 Some((_, value)) => Some(Cow::Borrowed(value)),
                 None => tokens.value(port)?.map(Cow::Owned),
             };
@@ -105,21 +106,8 @@ impl Group {
             }
         }
         self.width = total;
-        let wrong = |shape: &[usize]| {
-            Error::new(ErrorKind::Runtime, format!("output `logits` has shape {shape:?} for {keep} tokens of {rows} rows"))
-        };
-        let &[r, places, _] = logits.shape() else { return Err(wrong(logits.shape())) };
-        if r != rows || places < tokens.keep {
-            return Err(wrong(logits.shape()));
-        }
-        let mut found = Vec::new();
-        for (row, tokens) in tokens.rows.iter().enumerate() {
-            let last = places - early(tokens);
-            for place in last - keep..last {
-                found.extend(logits.at(row, place)?);
-            }
-        }
-        Ok(found)
+        let ends: Vec<usize> = tokens.rows.iter().map(|row| early(row)).collect();
+        last(&logits, &ends, keep)
     }
 
     /// Takes tokens back from its only row, down to so many: what lies behind them in the cache is room again.
@@ -184,4 +172,20 @@ impl Group {
             width: self.width,
         })
     }
+}
+
+/// The logits of so many places at the end of each row, which comes so many places before the last.
+fn last(logits: &Value, ends: &[usize], keep: usize) -> Result<Vec<f32>> {
+    let mut found = Vec::new();
+    for (row, early) in ends.iter().enumerate() {
+        let last = logits.shape().get(1).and_then(|places| places.checked_sub(*early)).filter(|last| *last >= keep);
+        let (Some(last), true) = (last, logits.shape().first() == Some(&ends.len())) else {
+            let problem = format!("output `logits` has shape {:?} for {keep} tokens of {} rows", logits.shape(), ends.len());
+            return Err(Error::new(ErrorKind::Runtime, problem));
+        };
+        for place in last - keep..last {
+            found.extend(logits.at(row, place)?);
+        }
+    }
+    Ok(found)
 }

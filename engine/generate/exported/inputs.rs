@@ -93,6 +93,8 @@ impl Tokens<'_> {
             [_] => vec![width],
             [] | [_, _] => vec![rows, width],
             [Dim::Fixed(kinds), _, _] => vec![*kinds, rows, width],
+            // Of time, height and width, which are all the same for texts.
+            [_, _, _] => vec![3, rows, width],
             _ => return Err(Error::unsupported(format!("input `{port}`: positions of such a shape"))),
         };
         let axes = shape.len();

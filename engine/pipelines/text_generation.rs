@@ -1,6 +1,7 @@
 //! `text-generation`: how a text or a chat goes on.
 
 mod assistant;
+mod batches;
 mod parts;
 mod pieces;
 
@@ -144,7 +145,6 @@ impl TextGeneration {
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(options)?)?;
         let encoded: Vec<Result<Encoded>> = prompts.iter().map(|prompt| self.encode(*prompt, options, &config)).collect();
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
-        let mut generated = Vec::with_capacity(good.len());
         let settings = self.settings(&config, options)?;
         let assistant = self.assistant(options)?;
         let begin = assistant.map(|assistant| move || assistant.begin(&options.generation));
@@ -154,8 +154,14 @@ impl TextGeneration {
         let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
         let most = if alone { 1 } else { options.batch_size.map_or(usual, NonZeroUsize::get) };
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
-        for batch in good.chunks(most) {
-            let ids: Vec<&[u32]> = batch.iter().map(|encoded| encoded.ids.as_slice()).collect();
+        let lengths: Vec<usize> = good.iter().map(|encoded| encoded.ids.len()).collect();
+        let batches = match config.num_beams {
+            1 => batches::by_length(&lengths, most, options.batch_size.is_some()),
+            _ => (0..good.len()).collect::<Vec<_>>().chunks(most).map(<[usize]>::to_vec).collect(),
+        };
+        let mut generated: Vec<Option<Result<Vec<Generated>>>> = good.iter().map(|_| None).collect();
+        for batch in batches {
+            let ids: Vec<&[u32]> = batch.iter().filter_map(|&place| good.get(place)).map(|encoded| encoded.ids.as_slice()).collect();
             let run = |ids: &[&[u32]]| generate::generate_assisted(|_| self.decoder(), assist, ids, &settings);
             let mut found = match run(&ids) {
                 // What the model cannot run, such as a prompt beyond its positions, fails alone.
@@ -165,9 +171,13 @@ impl TextGeneration {
             if config.num_beams > 1 {
                 generate::fill(&mut found, &config);
             }
-            generated.extend(found);
+            for (place, found) in batch.into_iter().zip(found) {
+                if let Some(answers) = generated.get_mut(place) {
+                    *answers = Some(found);
+                }
+            }
         }
-        let mut generated = generated.into_iter();
+        let mut generated = generated.into_iter().flatten();
         let answer = |encoded: Result<Encoded>| {
             let encoded = encoded?;
             let found = generated.next().unwrap_or_else(lost)?;

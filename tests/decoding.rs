@@ -184,3 +184,64 @@ fn assistants_that_do_not_fit_are_errors() {
         assert!(error.contains(name), "{error}");
     }
 }
+
+/// What a terminal shows: the text of the JSON answer, in pieces; nothing where the answer is more than a text.
+#[test]
+fn calls_stream_where_the_answer_is_a_text() {
+    let pipeline = open("gpt2/causal_lm");
+    let prompt = json!("The river Danube flows");
+    for more in [json!({}), json!({"return_full_text": false}), json!({"prompt_lookup_num_tokens": 3})] {
+        let mut parameters = json!({"do_sample": false, "max_new_tokens": 24});
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let pieces: Vec<String> = AnyPipeline::stream_call(&pipeline, &prompt, &parameters).unwrap().unwrap().map(Result::unwrap).collect();
+        let whole = AnyPipeline::call(&pipeline, &prompt, &parameters).unwrap();
+        assert_eq!(whole[0]["generated_text"], pieces.concat());
+        assert!(pieces.len() > 5, "{pieces:?}");
+    }
+    for more in
+        [json!({"num_beams": 2}), json!({"return_tensors": true}), json!({"logprobs": true}), json!({"return_dict_in_generate": true})]
+    {
+        assert!(AnyPipeline::stream_call(&pipeline, &prompt, &more).unwrap().is_none(), "{more}");
+    }
+    assert!(AnyPipeline::stream_call(&pipeline, &json!(["a", "b"]), &Value::Null).unwrap().is_none());
+    assert!(AnyPipeline::stream_call(&pipeline, &prompt, &json!({"temprature": 1})).is_err());
+}
+
+/// What cannot be is told before or when it happens, in words and by the name of what is wrong.
+#[test]
+fn requests_that_cannot_be_are_told() {
+    let pipeline = open("gpt2/causal_lm");
+    let error = |prompt: &str, parameters: Value| AnyPipeline::call(&pipeline, &json!(prompt), &parameters).unwrap_err().to_string();
+    for (parameters, words) in [
+        (json!({"max_new_tokens": 0}), "max_new_tokens: must be greater than 0"),
+        (json!({"max_new_tokens": -3}), "max_new_tokens: invalid value: integer `-3`, expected a whole number from 0 on"),
+        (json!({"max_length": -3}), "max_length"),
+        (json!({"max_length": 0}), "max_length: the prompt has"),
+        (json!({"min_new_tokens": -1}), "min_new_tokens"),
+        (json!({"num_beams": 3, "num_return_sequences": 4}), "num_return_sequences: must be at most num_beams (3)"),
+        (json!({"num_beams": 100_000}), "num_beams: 100000 are too many"),
+        (json!({"do_sample": true, "num_return_sequences": 100_000_000}), "num_return_sequences: 100000000 are too many"),
+        (json!({"do_sample": false, "num_return_sequences": 2}), "num_return_sequences: 2 sequences need"),
+        (json!({"sequence_bias": [[[99_999], 1.0]]}), "sequence_bias: the vocabulary has"),
+        (
+            json!({"sequence_bias": [[[], 1.0]], "max_new_tokens": 2, "guidance_scale": 2.0, "negative_prompt_ids": [[1], [2]]}),
+            "negative_prompt_ids",
+        ),
+        (json!({"guidance_scale": 2.0, "negative_prompt_ids": []}), "negative_prompt_ids: must not be empty"),
+        (json!({"prompt_lookup_num_tokens": 0}), "prompt_lookup_num_tokens: must be greater than 0"),
+        (json!({"prompt_lookup_num_tokens": 2, "num_return_sequences": 2, "do_sample": true}), "num_return_sequences"),
+    ] {
+        let error = error("The river", parameters.clone());
+        assert!(error.contains(words), "{parameters}: {error}");
+    }
+    // Beyond the positions of the model: at once, after a while, and in beams.
+    for (prompt, parameters) in [
+        ("word ".repeat(200), json!({"max_new_tokens": 3})),
+        ("The river".to_owned(), json!({"do_sample": false, "max_new_tokens": 100})),
+        ("The river".to_owned(), json!({"do_sample": false, "max_new_tokens": 100, "num_beams": 2})),
+        ("The river".to_owned(), json!({"do_sample": false, "max_new_tokens": 100, "prompt_lookup_num_tokens": 5})),
+    ] {
+        let error = error(&prompt, parameters.clone());
+        assert!(error.contains("the model has positions for 80; shorten the prompt"), "{parameters}: {error}");
+    }
+}

@@ -1,4 +1,4 @@
-"""What the reference's logits processors, greedy search and beam search do with logits that are a function of the history, for tests/generate.rs."""
+"""What the reference's logits processors, greedy search and beam search do with logits that are a function of the history, for tests/generate."""
 
 import json
 import pathlib

@@ -1,7 +1,5 @@
 //! Several tokens of one row at once, and taken back: what drafts need of a language model; and how many runs they save.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::cell::RefCell;
 
 use formers::config::{GenerationConfig, GenerationDefaults};

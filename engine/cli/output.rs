@@ -23,6 +23,27 @@ pub(super) fn text(text: &str) -> Result<()> {
     write(|out| out.write_all(text.as_bytes()))
 }
 
+/// Writes text as it comes.
+pub(super) fn pieces(pieces: impl Iterator<Item = formers::Result<String>>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let mut is_begun = false;
+    let mut failure = None;
+    for piece in pieces {
+        match piece {
+            Ok(piece) => {
+                is_begun |= !piece.is_empty();
+                out.write_all(piece.as_bytes()).and_then(|()| out.flush()).context("standard output")?;
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    // An error has a line of its own.
+    if is_begun || failure.is_none() {
+        writeln!(out).context("standard output")?;
+    }
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
 fn write(fill: impl FnOnce(&mut BufWriter<io::StdoutLock>) -> io::Result<()>) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     // A full disk shows when the buffer is flushed, and must not go unnoticed.

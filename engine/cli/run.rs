@@ -54,11 +54,18 @@ impl Run {
         };
         let model = self.model.as_deref().unwrap_or(task.default_model);
         let pipeline = formers::pipeline(task.id, self.options.resolve(model))?;
+        let for_people = self.request.is_none() && !self.json && output::for_people();
+        if for_people
+            && self.save.is_none()
+            && let Some(pieces) = pipeline.stream_call(&request.inputs, &request.parameters)?
+        {
+            return output::pieces(pieces);
+        }
         let mut answer = pipeline.call(&request.inputs, &request.parameters)?;
         if let Some(file) = &self.save {
             save::media(&answer, file, task.id)?;
         }
-        if self.request.is_none() && !self.json && output::for_people() {
+        if for_people {
             if self.save.is_some() {
                 save::remove_media(&mut answer);
             }

@@ -92,6 +92,12 @@ pub trait Pipeline: Sized + Send + Sync + 'static {
     /// Answers as the Python pipeline does: `inputs` is its first argument, `parameters` are its keyword arguments.
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value>;
 
+    /// The text of an answer as it comes, from tasks that write text, where the call asks for one answer that is nothing but text; else
+    /// `None`. The pieces joined are the text in what [`Pipeline::call`] answers.
+    fn stream_call<'a>(&'a self, _inputs: &'a Value, _parameters: Parameters) -> Result<Option<TextIter<'a>>> {
+        Ok(None)
+    }
+
     /// The task with a model from a folder or a Hub name, everything else at its default.
     fn from_pretrained(model: &str) -> Result<Self> {
         Self::builder(model).build()
@@ -103,6 +109,9 @@ pub trait Pipeline: Sized + Send + Sync + 'static {
     }
 }
 
+/// Pieces of a text as it comes.
+pub type TextIter<'a> = Box<dyn Iterator<Item = Result<String>> + 'a>;
+
 /// A pipeline of whatever task, with JSON in and out.
 pub trait AnyPipeline: Send + Sync {
     /// The task.
@@ -110,6 +119,9 @@ pub trait AnyPipeline: Send + Sync {
 
     /// As [`Pipeline::call`]; `parameters` is an object, or null.
     fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value>;
+
+    /// As [`Pipeline::stream_call`].
+    fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: &Value) -> Result<Option<TextIter<'a>>>;
 }
 
 impl<P: Pipeline> AnyPipeline for P {
@@ -119,6 +131,10 @@ impl<P: Pipeline> AnyPipeline for P {
 
     fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value> {
         Pipeline::call(self, inputs, Parameters::new(parameters)?)
+    }
+
+    fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: &Value) -> Result<Option<TextIter<'a>>> {
+        Pipeline::stream_call(self, inputs, Parameters::new(parameters)?)
     }
 }
 

@@ -136,6 +136,16 @@ impl From<converters::Error> for Error {
     }
 }
 
+/// What is wrong with a value, without Rust's names of numbers.
+pub(crate) fn in_words(error: &serde_json::Error) -> String {
+    let names =
+        [("usize", true), ("u64", true), ("u32", true), ("u8", true), ("i64", false), ("i32", false), ("f64", false), ("f32", false)];
+    names.iter().fold(error.to_string(), |text, (name, from_0)| {
+        let kind = if *from_0 { "a whole number from 0 on" } else { "a number" };
+        text.replace(&format!("expected {name}"), &format!("expected {kind}"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -154,6 +154,18 @@ pub(super) fn supported(config: &GenerationConfig) -> Result<()> {
     Ok(())
 }
 
+/// What a model says of a row that is longer than the positions that it has, in words; rotary models go beyond theirs without.
+pub(super) fn beyond(error: Error, length: usize, positions: Option<usize>) -> Error {
+    match positions.filter(|positions| length > *positions && error.kind() == ErrorKind::Runtime) {
+        Some(positions) => {
+            let message =
+                format!("{length} tokens, and the model has positions for {positions}; shorten the prompt, or ask for fewer new tokens");
+            Error::new(ErrorKind::Runtime, message).caused_by(error)
+        }
+        None => error,
+    }
+}
+
 /// What changes the logits after a prompt, and what ends its answers; `source` is what the encoder read, or for decoders the prompt.
 pub(super) fn prepared(prompt: &[u32], source: &[u32], settings: &Settings<'_>) -> Result<(Processors, Stopping)> {
     prepared_all(prompt, &[source.to_vec()], settings)

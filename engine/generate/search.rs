@@ -2,7 +2,7 @@
 
 use super::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use super::decoder::LanguageModel;
-use super::generating::{Generated, Settings, prepared_all};
+use super::generating::{Generated, Settings, beyond, prepared_all};
 use super::guide::Guide;
 use super::log_softmax;
 use super::processors::Row;
@@ -27,7 +27,8 @@ pub(super) fn beams<M: LanguageModel>(
     let lengths = config.lengths(prompt.len(), settings.max_position_embeddings)?;
     let mut search = BeamSearch::new(BeamConfig::new(config, lengths.max_length), &histories)?;
     let mut sampler = config.do_sample.then(|| config.seed.map_or_else(Sampler::from_time, Sampler::new));
-    let first = model.forward(prompts)?;
+    let positions = settings.max_position_embeddings;
+    let first = model.forward(prompts).map_err(|error| beyond(error, prompt.len(), positions))?;
     // Each prompt ran once, for all of its beams.
     model.select(&(0..prompts.len() * count).map(|row| row / count).collect::<Vec<_>>())?;
     let vocabulary = first.len() / prompts.len().max(1);
@@ -54,7 +55,8 @@ pub(super) fn beams<M: LanguageModel>(
         model.select(&places(&continued))?;
         let last: Vec<[u32; 1]> = search.rows().map(|(_, history)| [history.last().copied().unwrap_or_default()]).collect();
         let last: Vec<&[u32]> = last.iter().map(<[u32; 1]>::as_slice).collect();
-        logits = model.forward(&last)?;
+        let length = search.rows().map(|(_, history)| history.len()).max().unwrap_or(0);
+        logits = model.forward(&last).map_err(|error| beyond(error, length, positions))?;
         if let Some(guide) = &mut guide {
             let rows: Vec<usize> = search.rows().map(|(row, _)| row).collect();
             if rows.len() < ran.len() {

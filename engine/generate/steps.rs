@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::decoder::LanguageModel;
 use super::drafts::{Assistant, Drafts, Guess};
-use super::generating::{Generated, Settings, supported};
+use super::generating::{Generated, Settings, beyond, supported};
 use super::guide::Guide;
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ pub struct Steps<M> {
     /// What the model has run beyond the last token of the only answer.
     guesses: Vec<Guess>,
     /// The positions that the model has.
-    positions: usize,
+    positions: Option<usize>,
 }
 
 impl<M: LanguageModel> Steps<M> {
@@ -56,7 +56,9 @@ impl<M: LanguageModel> Steps<M> {
         let source = |place: usize, prompt| model.sources().get(place).map_or(prompt, Vec::as_slice);
         let answers = each.map(|(place, prompt, index)| Answer::new(index, prompt, source(place, prompt), settings));
         let answers = answers.collect::<Result<Vec<_>>>()?;
-        let mut logits = model.forward(prompts)?;
+        let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
+        let positions = settings.max_position_embeddings;
+        let mut logits = model.forward(prompts).map_err(|error| beyond(error, longest, positions))?;
         let vocabulary = logits.len() / prompts.len().max(1);
         // Each prompt ran once, for all of its answers.
         if count > 1 {
@@ -65,7 +67,6 @@ impl<M: LanguageModel> Steps<M> {
             logits = logits.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
         }
         let open = (0..answers.len()).collect();
-        let positions = settings.max_position_embeddings.unwrap_or(usize::MAX);
         let steps = Self { model, answers, count, open, logits, vocabulary, guide: None, drafts: None, guesses: Vec::new(), positions };
         match Drafts::new(settings.config)? {
             Some(drafts) => steps.drafted(drafts),
@@ -140,7 +141,8 @@ impl<M: LanguageModel> Steps<M> {
         if !self.open.is_empty() {
             let last: Vec<[u32; 1]> = self.open.iter().map(|&index| [self.answers[index].last()]).collect();
             let last: Vec<&[u32]> = last.iter().map(<[u32; 1]>::as_slice).collect();
-            self.logits = self.model.forward(&last)?;
+            let longest = self.open.iter().map(|&index| self.answers[index].history().len()).max().unwrap_or(0);
+            self.logits = self.model.forward(&last).map_err(|error| beyond(error, longest, self.positions))?;
             self.guide.as_mut().map_or(Ok(()), |guide| guide.forward(&last))?;
         }
         Ok(())
@@ -155,14 +157,14 @@ impl<M: LanguageModel> Steps<M> {
         if self.logits.is_empty() {
             let has = answer.history().len();
             // The model says one token more itself.
-            let most = answer.room().min(self.positions.saturating_sub(has)).saturating_sub(1);
+            let most = answer.room().min(self.positions.unwrap_or(usize::MAX).saturating_sub(has)).saturating_sub(1);
             self.guesses = drafts.guess(answer.history(), most)?;
             let foreign = |guess: &Guess| guess.token as usize >= self.vocabulary;
             self.guesses.truncate(self.guesses.iter().position(foreign).unwrap_or(most));
             let mut tokens = vec![answer.last()];
             tokens.extend(self.guesses.iter().map(|guess| guess.token));
             if self.guesses.is_empty() {
-                self.logits = self.model.forward(&[&tokens])?;
+                self.logits = self.model.forward(&[&tokens]).map_err(|error| beyond(error, has, self.positions))?;
                 self.guide.as_mut().map_or(Ok(()), |guide| guide.forward(&[&tokens]))?;
             } else {
                 self.logits = self.model.extend(&tokens)?;

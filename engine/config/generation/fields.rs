@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::watermarking::watermarking;
 use super::{EarlyStopping, GenerationConfig};
+use crate::error::in_words;
 use crate::{Error, Result};
 
 impl GenerationConfig {
@@ -76,7 +77,7 @@ pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
 impl Fields<'_> {
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.0.get(name).cloned().unwrap_or_default();
-        serde_json::from_value(value).map_err(|e| Error::request(name, e))
+        serde_json::from_value(value).map_err(|e| Error::request(name, in_words(&e)))
     }
 
     /// A row of tokens; as the reference has it also as the only one of a batch.

@@ -373,3 +373,73 @@ fn what_cannot_be_met_is_an_error() {
     let answer = ask(json!({"regex": "ab{3}", "min_new_tokens": 30, "return_full_text": false})).unwrap();
     assert_eq!(answer[0]["generated_text"], "abbb");
 }
+
+/// Whatever a constraint says, it is refused or runs, and soon.
+#[test]
+fn constraints_that_ask_for_too_much_are_refused() {
+    let (vocabulary, _, eos) = vocabulary();
+    let nested = |open: &str, close: &str, times: usize| open.repeat(times) + &close.repeat(times);
+    let mut deep = json!({"type": "null"});
+    for _ in 0..100 {
+        deep = json!({"type": "array", "items": deep, "minItems": 1});
+    }
+    let cases = [
+        Constraint::Regex("((a{0,500}){0,500}){0,500}".into()),
+        Constraint::Regex("(a|b|ab)*c{5000}(a|b)*".into()),
+        Constraint::Regex(nested("(", ")", 100_000)),
+        Constraint::Regex("[a-z]{1,1000000}".into()),
+        Constraint::Regex("(x+x+)+y".into()),
+        Constraint::Regex(r"\p{L}*(\p{N}|\p{L}){50}".into()),
+        Constraint::Grammar(format!("start: {}", nested("(", ")", 100_000))),
+        Constraint::Grammar(format!("start: {}\"a\"{}", "(".repeat(5_000), ")".repeat(5_000))),
+        Constraint::Grammar(format!("start: {}\"a\"{}", "[".repeat(5_000), "]".repeat(5_000))),
+        Constraint::Grammar("start: start start | \"a\"".into()),
+        Constraint::Grammar("start: a{100000}\na: \"x\" | \"y\"".into()),
+        Constraint::Grammar("start: \"a\" %json {\"type\": \"strin\"}".into()),
+        Constraint::Grammar("%llguidance {\"no_forcing\": tru}\nstart: \"a\"".into()),
+        Constraint::Grammar("\u{0}\u{1}start".into()),
+        Constraint::JsonSchema(json!({"$ref": "#"})),
+        Constraint::JsonSchema(json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]})),
+        Constraint::JsonSchema(json!({"allOf": [{"$ref": "#/allOf/0"}]})),
+        Constraint::JsonSchema(json!({"type": "array", "items": {"$ref": "#"}})),
+        Constraint::JsonSchema(json!({"type": "string", "minLength": 1_000_000_000})),
+        Constraint::JsonSchema(json!({"type": "array", "minItems": 1_000_000_000})),
+        Constraint::JsonSchema(json!({"type": "string", "pattern": "(a{500}){500}"})),
+        Constraint::JsonSchema(json!({"type": "number", "multipleOf": 1e-300, "minimum": -1e300})),
+        Constraint::JsonSchema(json!({"x-guidance": {"whitespace_pattern": 5}})),
+        Constraint::JsonSchema(json!({"x-guidance": 5, "type": "null"})),
+        Constraint::JsonSchema(json!({"enum": []})),
+        Constraint::JsonSchema(json!({"enum": (0..2000).collect::<Vec<_>>()})),
+        Constraint::JsonSchema(deep),
+        Constraint::JsonSchema(json!({"properties": 5, "required": "x"})),
+        Constraint::JsonSchema(json!(true)),
+        Constraint::JsonSchema(json!(false)),
+        Constraint::JsonSchema(json!([])),
+    ];
+    let mut chance = Chance(3);
+    for constraint in cases {
+        let started = std::time::Instant::now();
+        let begin: String = format!("{constraint:?}").chars().take(90).collect();
+        let made = vocabulary.hold(&constraint, &[eos as i64]);
+        if let Err(error) = &made {
+            assert!(error.to_string().starts_with(constraint.name()) && error.to_string().chars().count() < 330, "{begin}: {error}");
+            assert!(!error.to_string().contains("NoExtensionBias"), "{begin}: {error}");
+        }
+        if let Ok(make) = made {
+            let mut processor = make(0).swap_remove(0);
+            let mut history = Vec::new();
+            for _ in 0..30 {
+                let mut logits = vec![0.0; eos + 2];
+                let row = Row { history: &history, ..Row::default() };
+                if let Err(error) = processor.process(&row, &mut logits) {
+                    assert!(error.to_string().starts_with(constraint.name()), "{begin}: {error}");
+                    break;
+                }
+                let ways: Vec<usize> = (0..eos + 2).filter(|token| logits[*token] == 0.0).collect();
+                let way = ways[chance.below(ways.len())];
+                history.push(way as u32);
+            }
+        }
+        assert!(started.elapsed().as_secs() < 20, "{begin} took {:?}", started.elapsed());
+    }
+}

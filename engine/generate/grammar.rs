@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use llguidance::api::{StopReason, TopLevelGrammar};
+use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, SimpleVob, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory, panic_utils::catch_unwind};
 use serde_json::{Value, json};
@@ -73,11 +73,7 @@ impl Texts {
         let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
         let start = Matcher::new(Ok(parser.map_err(|error| told(&error))?));
         // What no text of this vocabulary meets is known before the model runs.
-        let mut first = start.clone();
-        first.compute_mask_or_eos().map_err(|error| match first.stop_reason() {
-            StopReason::NoExtensionBias => "no text that the model's vocabulary can spell matches it".to_owned(),
-            _ => told(&error),
-        })?;
+        start.clone().compute_mask_or_eos().map_err(|error| told(&error))?;
         let name = constraint.name();
         let start = Arc::new(Mutex::new(start));
         Ok(Arc::new(move |prompt| vec![Box::new(Held { name, start: start.clone(), prompt, rows: Vec::new() }) as Box<dyn Processor>]))
@@ -93,11 +89,21 @@ fn with_whitespace(schema: &Value) -> Value {
     schema
 }
 
+/// Errors show what they are about, which may be long.
+const LONGEST_MESSAGE: usize = 300;
+
 /// What an error says, in one line: of a regular expression with marks beneath it, the line below those.
 fn told(error: &impl std::fmt::Display) -> String {
     let text = format!("{error:#}").replace("<non-verbose/>", "");
     let text = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text == "NoExtensionBias" {
+        return "no text that the model's vocabulary can spell matches it".to_owned();
+    }
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// Holds the rows of an input to a constraint.
@@ -143,7 +149,7 @@ impl Held {
     }
 
     fn failed(&self, error: &impl std::fmt::Display) -> Error {
-        Error::request(self.name, format!("no token of the model goes on with the text so far: {}", told(error)))
+        Error::request(self.name, format!("the text so far cannot go on: {}", told(error)))
     }
 }
 

@@ -132,6 +132,9 @@ impl Weights {
         if let Some(packed) = self.packed(name) {
             return Some(vec![packed.packing.rows, packed.packing.columns]);
         }
+        if let Some(about) = self.four_bits(name) {
+            return Some(about.shape.to_vec());
+        }
         let key = self.find(name)?;
         Some(self.store.tensors.get(&key)?.shape.clone())
     }
@@ -264,8 +267,7 @@ impl Weights {
 
     fn load_as(&self, name: &str, fallback: &[usize], shape: Option<&[usize]>) -> Tensor {
         let graph = &self.store.graph;
-        if let Some(packed) = self.packed(name) {
-            let tensor = self.unpacked(&self.key(name), &packed);
+        if let Some(tensor) = self.quantized(name) {
             return shape.map_or_else(|| tensor.clone(), |shape| tensor.reshape(&shape.iter().map(|&n| n.into()).collect::<Vec<_>>()));
         }
         let Some(key) = self.find(name) else {

@@ -2,6 +2,7 @@
 
 mod attention;
 mod cached;
+mod four_bits;
 mod packed;
 mod prune;
 mod rewrite;
@@ -9,6 +10,7 @@ mod rotary;
 mod skip_norm;
 mod storage;
 
+pub(crate) use four_bits::{four_bits, nested};
 pub(crate) use packed::packed;
 pub use packed::{packed_size, unpack};
 pub use storage::{Storage, store};
@@ -29,6 +31,7 @@ pub enum Target {
 /// Lowers a graph for a target.
 pub fn lower(body: Body, target: Target) -> Result<Body> {
     let body = attention::lower(body, target)?;
+    let body = four_bits::lower(body)?;
     let body = cached::lower(body, target)?;
     let body = rotary::lower(body, target)?;
     let body = skip_norm::lower(body, target)?;

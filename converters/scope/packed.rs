@@ -5,13 +5,40 @@ use crate::{
     Error, Result,
     graph::{Data, Tensor},
     passes,
-    weights::quantized::Packed,
+    weights::{four_bits::FourBits, quantized::Packed},
 };
 
 impl Weights {
     /// Whether the `weight` of this scope is `[out, in]` because it is quantized, whatever way round the model has it.
     pub fn is_packed(&self) -> bool {
-        self.packed("weight").is_some()
+        self.packed("weight").is_some() || self.four_bits("weight").is_some()
+    }
+
+    /// A weight that is quantized.
+    pub(super) fn quantized(&self, name: &str) -> Option<Tensor> {
+        let key = self.key(name);
+        if let Some(packed) = self.packed(name) {
+            return Some(self.kept(&key, || self.unpacked(&packed)));
+        }
+        let about = self.four_bits(name)?;
+        Some(self.kept(&key, || {
+            let part = |end: &str| self.raw(&format!("{key}{end}")).map_err(|error| self.fail(error)).ok();
+            let (values, scales, map) = (part("")?, part(".absmax")?, part(".quant_map")?);
+            let scales = match about.nested_blocksize {
+                Some(_) => passes::nested(&about, [&scales, &part(".nested_quant_map")?, &part(".nested_absmax")?]),
+                None => scales,
+            };
+            passes::four_bits(&self.store.graph, &about, [&values, &scales, &map])
+        }))
+    }
+
+    /// What bitsandbytes says of a weight.
+    pub(super) fn four_bits(&self, name: &str) -> Option<FourBits> {
+        let (quantization, key) = (self.store.quantization.as_ref()?, self.key(name));
+        quantization.four_bits(&self.store.tensors, &key).unwrap_or_else(|error| {
+            self.fail(error);
+            None
+        })
     }
 
     /// What a quantized checkpoint has in place of a `weight`.
@@ -24,8 +51,8 @@ impl Weights {
         })
     }
 
-    /// The weight that a pass makes of these tensors.
-    pub(super) fn unpacked(&self, key: &str, packed: &Packed) -> Tensor {
+    /// A weight that is made once, however many ask for it.
+    fn kept(&self, key: &str, make: impl FnOnce() -> Option<Tensor>) -> Tensor {
         let Store { graph, tensors, used, loaded, .. } = &*self.store;
         if let Some(tensor) = loaded.borrow().get(key) {
             return tensor.clone();
@@ -33,12 +60,16 @@ impl Weights {
         // Programs that quantize leave more than they read: biases of zeros, scales of inputs.
         let scope = key.strip_suffix("weight").unwrap_or(key);
         used.borrow_mut().extend(tensors.names().filter(|name| name.starts_with(scope)).map(str::to_string));
-        let raw = |key: &String| self.raw(key).map_err(|error| self.fail(error)).ok();
-        let parts = [raw(&packed.values), raw(&packed.scales), packed.zeros.as_ref().and_then(raw), packed.groups.as_ref().and_then(raw)];
-        let tensor = passes::packed(graph, &packed.packing, parts.each_ref().map(Option::as_ref));
-        let tensor = tensor.unwrap_or_else(|| graph.floats(&[1, 1], &[0.0]));
+        let tensor = make().unwrap_or_else(|| graph.floats(&[1, 1], &[0.0]));
         loaded.borrow_mut().insert(key.to_string(), tensor.clone());
         tensor
+    }
+
+    /// The weight that a pass makes of these tensors.
+    fn unpacked(&self, packed: &Packed) -> Option<Tensor> {
+        let raw = |key: &String| self.raw(key).map_err(|error| self.fail(error)).ok();
+        let parts = [raw(&packed.values), raw(&packed.scales), packed.zeros.as_ref().and_then(raw), packed.groups.as_ref().and_then(raw)];
+        passes::packed(&self.store.graph, &packed.packing, parts.each_ref().map(Option::as_ref))
     }
 
     /// The tensor as it is stored.

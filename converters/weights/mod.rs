@@ -3,6 +3,7 @@
 //! Files are memory-mapped and never copied: a graph's initializers, and ONNX Runtime, refer to the same bytes by file and offset.
 
 pub(crate) mod dense;
+pub(crate) mod four_bits;
 mod index;
 mod pickle;
 pub(crate) mod quantized;

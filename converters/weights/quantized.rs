@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Tensors;
+use super::{Tensors, four_bits::FourBits};
 use crate::{
     Dtype, Error, Result,
     quantize::{Layout, Packing},
@@ -24,11 +24,18 @@ enum Method {
     Awq,
     /// compressed-tensors, and 8-bit floats with scales.
     Scaled,
+    /// bitsandbytes in 4 bits.
+    FourBits,
 }
 
 /// The names of methods.
-const METHODS: &[(&str, Method)] =
-    &[("gptq", Method::Gptq), ("awq", Method::Awq), ("compressed-tensors", Method::Scaled), ("fp8", Method::Scaled)];
+const METHODS: &[(&str, Method)] = &[
+    ("gptq", Method::Gptq),
+    ("awq", Method::Awq),
+    ("compressed-tensors", Method::Scaled),
+    ("fp8", Method::Scaled),
+    ("bitsandbytes", Method::FourBits),
+];
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -40,6 +47,7 @@ struct Config {
     format: Option<String>,
     config_groups: BTreeMap<String, Group>,
     weight_block_size: Option<[usize; 2]>,
+    load_in_4bit: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,6 +94,10 @@ impl Quantization {
         match method {
             Method::Gptq => known("checkpoint_format", &config.checkpoint_format, &["gptq", "gptq_v2"])?,
             Method::Awq => known("version", &config.version, &["gemm", "GEMM"])?,
+            Method::FourBits if !config.load_in_4bit => {
+                return Err(Error::unsupported(format!("{at}: bitsandbytes is known with load_in_4bit only")));
+            }
+            Method::FourBits => {}
             Method::Scaled => {
                 known("format", &config.format, &["pack-quantized", "int-quantized", "naive-quantized", "float-quantized", "dense"])?;
             }
@@ -101,6 +113,14 @@ impl Quantization {
         (!known).then(|| format!("config.json: quantization_config: quant_method {method:?} is not known, only {}", names()))
     }
 
+    /// The weight `key` in 4-bit floats, if it is so.
+    ///
+    /// # Errors
+    /// Tensors that do not fit together.
+    pub(crate) fn four_bits(&self, tensors: &Tensors, key: &str) -> Result<Option<FourBits>> {
+        if self.method == Method::FourBits { FourBits::of(tensors, key) } else { Ok(None) }
+    }
+
     /// The tensors that stand for `{scope}.weight`; `None` where the checkpoint has it plain, or not at all.
     ///
     /// # Errors
@@ -108,6 +128,7 @@ impl Quantization {
     pub(crate) fn packed(&self, tensors: &Tensors, scope: &str) -> Result<Option<Packed>> {
         let key = |name: &str| Some(format!("{scope}.{name}")).filter(|key| tensors.get(key).is_some());
         let found = match self.method {
+            Method::FourBits => None,
             Method::Gptq => key("qweight").map(|values| self.gptq(tensors, values, key("g_idx"), &key)),
             Method::Awq => key("qweight").map(|values| self.awq(tensors, values, &key)),
             Method::Scaled => match (key("weight_packed"), key("weight"), key("weight_scale").or_else(|| key("weight_scale_inv"))) {

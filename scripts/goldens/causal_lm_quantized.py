@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from causal import GPT2, LLAMA3, MODELS, NEOX, cases, confirmed, lively, once, special_ids
 from common import checkpoint, wanted
-from packing import Awq, Compressed, Floats, Gptq
+from packing import Awq, Bnb, Compressed, Floats, Gptq
 
 
 def quantized(model_type, name, tokenizer, config, scheme):
@@ -63,3 +63,6 @@ quantized("qwen2", "compressed_int8", NEOX, SHAPE, Compressed(bits=8, group_size
 quantized("qwen2", "compressed_int8_packed", LLAMA3, SHAPE, Compressed(bits=8, symmetric=False))
 quantized("llama", "compressed_fp8", LLAMA3, SHAPE, Floats())
 quantized("qwen3", "fp8", LLAMA3, SHAPE, Floats(block=16))
+quantized("llama", "bnb_nf4", LLAMA3, dict(SHAPE, attention_bias=True), Bnb(nested=True))
+quantized("qwen3", "bnb_fp4", NEOX, SHAPE, Bnb("fp4", block=128))
+quantized("gpt2", "bnb_nf4", GPT2, dict(n_embd=48, n_layer=2, n_head=4, n_positions=80), Bnb(block=32))

@@ -5,6 +5,8 @@ The packages themselves need other hardware; what they compute when they dequant
 `TorchQuantLinear.dequantize_weight`, AutoAWQ's `dequantize_gemm`, compressed-tensors' `pack_to_int32` and `dequantize`.
 """
 
+import json
+
 import torch
 
 
@@ -131,3 +133,39 @@ class Floats:
         wide = scales[lines][:, line]
         numbers = (weight / wide).to(torch.float8_e4m3fn)
         return numbers.float() * wide, {"weight": numbers, "weight_scale_inv" if self.block else "weight_scale": scales}
+
+
+class Bnb:
+    """bitsandbytes in 4 bits: sixteen floats, blocks along the rows one after another, and scales that may be quantized themselves."""
+
+    NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+           0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+    FP4 = [0.0, 0.0052083333, 0.66666667, 1.0, 0.33333333, 0.5, 0.16666667, 0.25]
+
+    def __init__(self, kind="nf4", nested=False, block=64):
+        self.kind, self.nested, self.block = kind, nested, block
+        self.map = torch.tensor(self.NF4 if kind == "nf4" else self.FP4 + [-x for x in self.FP4])
+        self.config = {"quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False, "bnb_4bit_quant_type": kind, "bnb_4bit_use_double_quant": nested,
+                       "bnb_4bit_compute_dtype": "float32", "bnb_4bit_quant_storage": "uint8"}
+
+    def __call__(self, weight):
+        blocks = weight.reshape(-1, self.block)
+        scales = blocks.abs().max(1).values
+        state = {"quant_type": self.kind, "blocksize": self.block, "dtype": "float32", "shape": list(weight.shape)}
+        tensors = {}
+        if self.nested:
+            size = 16
+            offset, nested_map = float(scales.mean()), torch.cat([-torch.logspace(0, -3, 127), torch.zeros(1), torch.logspace(-3, 0, 128)])
+            rest = torch.nn.functional.pad(scales - offset, (0, -len(scales) % size)).reshape(-1, size)
+            largest = rest.abs().max(1).values
+            numbers = (rest / largest[:, None])[:, :, None].sub(nested_map).abs().argmin(-1).flatten()[: len(scales)]
+            scales = nested_map[numbers] * largest[torch.arange(len(scales)) // size] + offset
+            tensors |= {"weight.absmax": numbers.to(torch.uint8), "weight.nested_absmax": largest, "weight.nested_quant_map": nested_map.clone()}
+            state |= {"nested_blocksize": size, "nested_dtype": "float32", "nested_offset": offset}
+        else:
+            tensors["weight.absmax"] = scales
+        numbers = (blocks / scales[:, None])[:, :, None].sub(self.map).abs().argmin(-1)
+        pairs = numbers.reshape(-1, 2)
+        tensors |= {"weight": (pairs[:, 0] * 16 + pairs[:, 1]).to(torch.uint8)[:, None], "weight.quant_map": self.map.clone(),
+                    f"weight.quant_state.bitsandbytes__{self.kind}": torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)}
+        return (self.map[numbers] * scales[:, None]).reshape(weight.shape), tensors

@@ -2,7 +2,7 @@
 //! part. Its relatives put their norms and positions elsewhere.
 
 use formers_converters::{
-    Result, Weights,
+    Dtype, Result, Weights,
     graph::{Body, Graph, Tensor},
     layers::{
         Activation, CachedAttention, CrossAttention, Decoding, Mask, Source, attention, cached_attention, cross, cross_attention,
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     architecture::{Architecture, Head, Request},
-    heads, inputs,
+    heads, inputs, positions,
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
@@ -27,6 +27,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
 #[serde(default)]
 pub(crate) struct Config {
     pub(crate) d_model: usize,
+    pub(crate) max_position_embeddings: usize,
     pub(crate) encoder_layers: usize,
     pub(crate) encoder_attention_heads: usize,
     pub(crate) decoder_layers: usize,
@@ -43,6 +44,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             d_model: 1024,
+            max_position_embeddings: 1024,
             encoder_layers: 12,
             encoder_attention_heads: 16,
             decoder_layers: 12,
@@ -64,21 +66,28 @@ pub(crate) const USUAL_NAMES: &[(&str, &str)] = &[("num_attention_heads", "encod
 pub(crate) struct Variant {
     /// Norms stand before each part, and a `layer_norm` behind the last layer; else they stand on the sums.
     pub(crate) norm_first: bool,
-    /// Embeddings have a norm of their own, `layernorm_embedding`.
-    pub(crate) embedding_norm: bool,
+    /// What the norm of embeddings is of.
+    pub(crate) embedding_norm: EmbeddingNorm,
     /// What positions add to the words, from the scope `embed_positions`, the tokens and their places, `(batch, sequence)` each.
     pub(crate) positions: fn(&Config, &Weights, &Tensor, &Tensor) -> Tensor,
     /// What the decoder reads where only the encoder's text is given.
     pub(crate) shifted: fn(&Config, &Tensor) -> Tensor,
 }
 
-const VARIANT: Variant = Variant {
-    norm_first: false,
-    embedding_norm: true,
-    // The table of positions has two rows in front that no token has.
-    positions: |_, w, _, places| embedding(w, &(places + w.graph().ints(&[], &[2]))),
-    shifted: |cfg, ids| behind(&ids.graph().ints(&[1, 1], &[cfg.decoder_start_token_id.unwrap_or(0)]), ids),
-};
+/// What `layernorm_embedding` is of.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum EmbeddingNorm {
+    /// There is none.
+    None,
+    /// The sum of words and positions.
+    OfSum,
+    /// In the decoder the words alone.
+    OfSumOrWords,
+}
+
+// The table of positions has two rows in front that no token has.
+const VARIANT: Variant =
+    Variant { norm_first: false, embedding_norm: EmbeddingNorm::OfSum, positions: positions::learned::<2>, shifted: behind_start };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     graphs(request, &request.config_mapped(USUAL_NAMES)?, &VARIANT)
@@ -172,8 +181,13 @@ fn embeddings(cfg: &Config, variant: &Variant, base: &Weights, side: &str, ids: 
     w.skip("version");
     let words = embedding(&words(base, side), ids);
     let words = if cfg.scale_embedding { words * (cfg.d_model as f32).sqrt() } else { words };
-    let x = words + (variant.positions)(cfg, &w.pp("embed_positions"), ids, places);
-    if variant.embedding_norm { norm(&w.pp("layernorm_embedding"), &x) } else { x }
+    let positions = (variant.positions)(cfg, &w.pp("embed_positions"), ids, places);
+    let norm = |x: &Tensor| norm(&w.pp("layernorm_embedding"), x);
+    match variant.embedding_norm {
+        EmbeddingNorm::None => words + positions,
+        EmbeddingNorm::OfSumOrWords if side == "decoder" => norm(&words) + positions,
+        EmbeddingNorm::OfSum | EmbeddingNorm::OfSumOrWords => norm(&(words + positions)),
+    }
 }
 
 /// The table of words, which encoder, decoder and head share; a checkpoint may have it under the name of any of them.
@@ -238,6 +252,11 @@ impl Config {
     }
 }
 
+/// The tokens one place further behind the one that answers start from.
+pub(crate) fn behind_start(cfg: &Config, ids: &Tensor) -> Tensor {
+    behind(&ids.graph().ints(&[1, 1], &[cfg.decoder_start_token_id.unwrap_or(0)]), ids)
+}
+
 /// The tokens one place further behind a first one, `(1 or batch, 1)`; the last token goes.
 pub(crate) fn behind(first: &Tensor, ids: &Tensor) -> Tensor {
     let graph: &Graph = ids.graph();
@@ -248,7 +267,7 @@ pub(crate) fn behind(first: &Tensor, ids: &Tensor) -> Tensor {
 /// What `x`, `(batch, sequence, width)`, has at the last of these tokens in each row: `(batch, width)`.
 pub(crate) fn at_the_last(x: &Tensor, ids: &Tensor, token: Option<i64>) -> Tensor {
     let graph = ids.graph();
-    let found = ids.equal(&graph.ints(&[], &[token.unwrap_or(-1)])).cast(formers_converters::Dtype::I64);
+    let found = ids.equal(&graph.ints(&[], &[token.unwrap_or(-1)])).cast(Dtype::I64);
     let places = (graph.range(&ids.dim(1)).unsqueeze(&[0]) * found).reduce_max(&[1], true);
     x.gather_nd(&places, 1)
 }

@@ -6,8 +6,14 @@ use serde_json::Value;
 #[rustfmt::skip]
 const DEFAULTS: &[(&str, &[(&str, i64)])] = &[
     ("bart", &[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("decoder_start_token_id", 2), ("forced_eos_token_id", 2)]),
+    ("blenderbot", &[("pad_token_id", 0), ("bos_token_id", 1), ("eos_token_id", 2), ("decoder_start_token_id", 1), ("forced_eos_token_id", 2), ("encoder_no_repeat_ngram_size", 3)]),
+    ("blenderbot-small", &[("pad_token_id", 0), ("bos_token_id", 1), ("eos_token_id", 2), ("decoder_start_token_id", 1), ("forced_eos_token_id", 2)]),
     ("longt5", &[("pad_token_id", 0), ("eos_token_id", 1)]),
+    ("m2m_100", &[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("decoder_start_token_id", 2)]),
+    ("marian", &[("pad_token_id", 58100), ("eos_token_id", 0), ("decoder_start_token_id", 58100), ("forced_eos_token_id", 0)]),
+    ("mbart", &[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("forced_eos_token_id", 2)]),
     ("mt5", &[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]),
+    ("pegasus", &[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0), ("forced_eos_token_id", 1)]),
     ("t5", &[("pad_token_id", 0), ("eos_token_id", 1)]),
     ("umt5", &[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]),
 ];

@@ -9,6 +9,7 @@ mod heads;
 mod inputs;
 mod mixture;
 mod mla;
+mod positions;
 pub mod sentence;
 mod sizes;
 
@@ -16,6 +17,8 @@ mod albert;
 mod arcee;
 mod bart;
 mod bert;
+mod blenderbot;
+mod blenderbot_small;
 mod bloom;
 mod camembert;
 mod codegen;
@@ -57,8 +60,11 @@ mod lfm2;
 mod llama;
 mod llama4_text;
 mod longt5;
+mod m2m_100;
 mod mamba;
 mod mamba2;
+mod marian;
+mod mbart;
 mod ministral;
 mod ministral3;
 mod mistral;
@@ -76,6 +82,7 @@ mod olmo2;
 mod olmo3;
 mod olmoe;
 mod opt;
+mod pegasus;
 mod phi;
 mod phi3;
 mod qwen2;
@@ -109,6 +116,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     arcee::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
+    blenderbot::ARCHITECTURE,
+    blenderbot_small::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
     codegen::ARCHITECTURE,
@@ -150,8 +159,11 @@ pub const ARCHITECTURES: &[Architecture] = &[
     llama::ARCHITECTURE,
     llama4_text::ARCHITECTURE,
     longt5::ARCHITECTURE,
+    m2m_100::ARCHITECTURE,
     mamba::ARCHITECTURE,
     mamba2::ARCHITECTURE,
+    marian::ARCHITECTURE,
+    mbart::ARCHITECTURE,
     ministral::ARCHITECTURE,
     ministral3::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -169,6 +181,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     olmo3::ARCHITECTURE,
     olmoe::ARCHITECTURE,
     opt::ARCHITECTURE,
+    pegasus::ARCHITECTURE,
     phi::ARCHITECTURE,
     phi3::ARCHITECTURE,
     qwen2::ARCHITECTURE,

@@ -53,7 +53,7 @@ impl Run {
             None => input::arguments(task, &self.inputs, &self.params)?,
         };
         let model = self.model.as_deref().unwrap_or(task.default_model);
-        let pipeline = formers::pipeline(task.id, self.options.resolve(model))?;
+        let pipeline = formers::pipeline(&self.task, self.options.resolve(model))?;
         let for_people = self.request.is_none() && !self.json && output::for_people();
         if for_people
             && self.save.is_none()

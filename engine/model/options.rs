@@ -9,6 +9,8 @@ use crate::{Error, Result, hub, session::SessionOptions};
 pub struct Options {
     /// A folder or a Hub name.
     pub model: String,
+    /// The name that the task was asked by, where that says more than the task: `translation_en_to_fr`.
+    pub task: Option<String>,
     /// Revision, cache, token, offline.
     pub hub: hub::Options,
     /// Device, threads, memory.

@@ -31,6 +31,8 @@ pub mod question_answering;
 #[cfg(feature = "text")]
 pub mod sentence_similarity;
 #[cfg(feature = "text")]
+pub mod summarization;
+#[cfg(feature = "text")]
 pub mod text2text_generation;
 #[cfg(feature = "text")]
 pub mod text_classification;
@@ -40,6 +42,8 @@ pub mod text_generation;
 pub mod text_ranking;
 #[cfg(feature = "text")]
 pub mod token_classification;
+#[cfg(feature = "text")]
+pub mod translation;
 #[cfg(feature = "text")]
 pub mod zero_shot_classification;
 
@@ -64,6 +68,8 @@ pub use question_answering::QuestionAnswering;
 #[cfg(feature = "text")]
 pub use sentence_similarity::SentenceSimilarity;
 #[cfg(feature = "text")]
+pub use summarization::Summarization;
+#[cfg(feature = "text")]
 pub use text_classification::TextClassification;
 #[cfg(feature = "text")]
 pub use text_generation::TextGeneration;
@@ -73,6 +79,8 @@ pub use text_ranking::TextRanking;
 pub use text2text_generation::Text2TextGeneration;
 #[cfg(feature = "text")]
 pub use token_classification::TokenClassification;
+#[cfg(feature = "text")]
+pub use translation::Translation;
 #[cfg(feature = "text")]
 pub use zero_shot_classification::ZeroShotClassification;
 
@@ -182,6 +190,8 @@ pub const TASKS: &[Task] = &[
     #[cfg(feature = "text")]
     SentenceSimilarity::TASK,
     #[cfg(feature = "text")]
+    Summarization::TASK,
+    #[cfg(feature = "text")]
     TextClassification::TASK,
     #[cfg(feature = "text")]
     TextGeneration::TASK,
@@ -192,11 +202,15 @@ pub const TASKS: &[Task] = &[
     #[cfg(feature = "text")]
     TokenClassification::TASK,
     #[cfg(feature = "text")]
+    Translation::TASK,
+    #[cfg(feature = "text")]
     ZeroShotClassification::TASK,
 ];
 
-/// The task of a name or an alias.
+/// The task of a name or an alias; a translation may name its languages, as in `translation_en_to_fr`.
 pub fn find(name: &str) -> Result<&'static Task> {
+    #[cfg(feature = "text")]
+    let name = translation::pair(name).map_or(name, |_| Translation::TASK.id);
     TASKS.iter().find(|task| task.id == name || task.aliases.contains(&name)).ok_or_else(|| {
         let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
         Error::unsupported(format!("no task {name:?}: there are {}", ids.join(", ")))
@@ -205,6 +219,7 @@ pub fn find(name: &str) -> Result<&'static Task> {
 
 /// A task by its name, with a model, as `transformers.pipeline(task, model)`.
 pub fn pipeline(task: &str, mut options: Options) -> Result<Box<dyn AnyPipeline>> {
+    options.task = Some(task.to_owned());
     let task = find(task)?;
     if options.model.is_empty() {
         options.model = task.default_model.to_string();

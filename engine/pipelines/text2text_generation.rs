@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     Parameters, Pipeline, Task, boxed,
+    text_generation::TextPieces,
     text_to_text::{self, PARAMETERS, TextToText},
 };
 use crate::{Result, model::Pretrained};
@@ -20,8 +21,13 @@ pub struct Text2TextGeneration {
 impl Text2TextGeneration {
     /// What the model makes of a text.
     pub fn run(&self, text: &str) -> Result<String> {
-        let mut answers = self.run_many(&[text], &Options::default())?.swap_remove(0)?;
-        Ok(answers.swap_remove(0).text)
+        self.run_many(&[text], &Options::default()).and_then(text_to_text::only)
+    }
+
+    /// What the model makes of a text, piece by piece as it comes; dropping it ends the work. It takes `num_beams` 1: beams are known
+    /// only at the end.
+    pub fn stream(&self, text: &str, options: &Options) -> Result<TextPieces<'_>> {
+        self.model.stream(&self.model.encode(text, options)?, &self.model.configuration(options)?, options)
     }
 
     /// What the model makes of many texts, in their order, for each `num_return_sequences` answers; a text that fails does not harm

@@ -6,11 +6,16 @@ use std::{num::NonZeroUsize, sync::Arc};
 use formers_models::Head;
 use serde_json::{Map, Value, json};
 
-use super::{Parameters, arguments::all, arguments::kind, tokenize::truncation};
+use super::{
+    Parameters,
+    arguments::{all, kind},
+    text_generation::{Pieces, TextPieces},
+    tokenize::truncation,
+};
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Generated, Settings},
+    generate::{self, Generated, Settings, Steps, TextStream},
     model::{Model, Pretrained},
     preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
 };
@@ -91,8 +96,11 @@ impl TextToText {
         if self.defaults.get("max_length").and_then(Value::as_i64).is_none_or(|length| length == 20) {
             arguments.insert("max_new_tokens".into(), json!(256));
         }
-        arguments
-            .extend(self.own.iter().filter(|(name, _)| GenerationConfig::knows(name)).map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in self.own.iter().filter(|(name, _)| GenerationConfig::knows(name)) {
+            // What the task sets to the library's default is as if it were not set, where the checkpoint says something else.
+            let value = self.defaults.get(name).filter(|_| is_default(name, value)).unwrap_or(value);
+            arguments.insert(name.clone(), value.clone());
+        }
         arguments.extend(options.generation.clone());
         if let Some(stop) = &options.stop_sequence {
             let ids = self.tokenizer.encode(stop, None, &EncodeOptions::default().without_special_tokens())?.ids;
@@ -149,6 +157,17 @@ impl TextToText {
         Ok(found)
     }
 
+    /// One answer to a text, as it comes.
+    pub(crate) fn stream(&self, text: &[u32], config: &GenerationConfig, options: &Options) -> Result<TextPieces<'_>> {
+        let config = GenerationConfig { num_return_sequences: 1, ..config.clone() };
+        let start = self.start(&config)?;
+        let model = generate::open_two_sided(&self.model, self.config.value(), &[text])?;
+        let steps = Steps::new(model, &[&[start]], &self.settings(&config))?;
+        let mut text = TextStream::new(&self.tokenizer, true, Some(options.clean_up_tokenization_spaces), &config.stop_strings);
+        let before = text.push(start)?;
+        Ok(TextPieces::new(Pieces::new(steps, text, before)))
+    }
+
     fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
         let tokenizer = self.tokenizer.clone();
         let size = |field: &str| self.config.integer(field).and_then(|n| usize::try_from(n).ok());
@@ -175,6 +194,31 @@ impl TextToText {
         let text = if options.clean_up_tokenization_spaces { clean_up_tokenization(&text) } else { text };
         Ok(Answer { text, token_ids })
     }
+}
+
+/// Whether a value is what the library takes where nothing is said.
+fn is_default(name: &str, value: &Value) -> bool {
+    let usual = match name {
+        "num_beams"
+        | "num_return_sequences"
+        | "length_penalty"
+        | "repetition_penalty"
+        | "encoder_repetition_penalty"
+        | "temperature"
+        | "top_p" => 1.0,
+        "min_length" | "no_repeat_ngram_size" | "encoder_no_repeat_ngram_size" => 0.0,
+        "max_length" => 20.0,
+        "top_k" => 50.0,
+        "do_sample" | "early_stopping" => return value == &Value::Bool(false),
+        _ => return false,
+    };
+    value.as_f64() == Some(usual)
+}
+
+/// The text of the only answer to the only text.
+pub(super) fn only(mut answers: Vec<Result<Vec<Answer>>>) -> Result<String> {
+    let answer = answers.pop().transpose()?.and_then(|mut answers| answers.pop());
+    answer.map(|answer| answer.text).ok_or_else(|| Error::new(ErrorKind::Runtime, "a text was not answered"))
 }
 
 /// What runs at once, with the places: what the call says, or texts of like lengths.

@@ -6,26 +6,34 @@ The folders lie in tests/goldens/generate/models. The tasks are those of version
 import functools
 import json
 
+import text_tokenizers
 import torch
 import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
 
 from causal import MODELS, once, special_ids
 from common import TEXTS, Case, checkpoint, wanted
+from tokenizers_on_disk import ROBERTA, byte_bpe
 
 GREEDY = dict(num_beams=1, max_new_tokens=24)
 VARIETY = 7  # how many different tokens each answer has at least
 
 
-def seq2seq(model_type, name, tokenizer, config, task="text2text-generation", thorough=False, inputs=TEXTS, more=None, parameters=None, **saving):
+def seq2seq(model_type, name, tokenizer, config, task="text2text-generation", start=None, forced=True, thorough=False, inputs=TEXTS, more=None, parameters=None,
+            **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
-    `more` is a function of the folder that gives {task: cases} besides; `parameters` go into every case (languages).
+    `start` is the special token that answers start from, where it is not the class's own, and `forced` whether one that is as long as it
+    may be ends with the end token.
+    `more` is {task: cases} besides; `parameters` go into every case (languages).
     """
     if not wanted(model_type, name, 4):
         return
     tokenizer = once(tokenizer)
-    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
+    ids = special_ids(tokenizer)
+    if start:
+        ids |= {"decoder_start_token_id": ids[f"{start}_token_id"], "forced_eos_token_id": ids["eos_token_id"] if forced else None}
+    filled = transformers.AutoConfig.for_model(model_type, **(ids | config))
     checkpoint(model_type, name, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
                functools.partial(cases, task=task, thorough=thorough, inputs=inputs, more=more, parameters=parameters or {}), confirm=confirmed,
                initialize=lively, under=MODELS, reference=4, **saving)
@@ -36,8 +44,9 @@ def lively(model):
     signs in the last norm undo that."""
     decoder = model.get_decoder()
     for table in (model.get_input_embeddings(), getattr(decoder, "embed_positions", None)):
-        if table is not None and table.weight.requires_grad:
-            table.weight.data.normal_(0.0, 0.8)
+        if getattr(table, "weight", None) is not None and table.weight.requires_grad:
+            # Where nothing normalizes sums, words that are scaled up would leave nothing else to see.
+            table.weight.data.normal_(0.0, 0.35 if getattr(model.config, "scale_embedding", False) and hasattr(decoder, "layer_norm") else 0.8)
     for name, weight in decoder.named_parameters():
         if name.endswith("out_proj.weight"):  # attention gives nearly the same at each step
             weight.data.mul_(0.5)
@@ -71,7 +80,7 @@ def cases(folder, task, thorough, inputs, more, parameters):
         Case(first, "4 beams", max_new_tokens=24),
         Case(inputs, "4 beams", max_new_tokens=24),
         Case(inputs, batch_size=3, num_beams=3, num_return_sequences=2, return_tensors=True, early_stopping=True, eos_token_id=ends, max_new_tokens=12),
-        Case("", **GREEDY),
+        empty(pipe, parameters),
     ]
     if thorough:
         asked += [
@@ -91,7 +100,16 @@ def cases(folder, task, thorough, inputs, more, parameters):
         ]
     for case in asked:
         case.parameters |= parameters
-    return {task: asked, **(more(folder) if more else {})}
+    return {name: (asked if name == task else []) + (more or {}).get(name, []) for name in {task: None, **(more or {})}}
+
+
+def empty(pipe, parameters):
+    """An empty text still ends; where its tokenizer adds nothing, the reference fails."""
+    try:
+        pipe("", **GREEDY, **parameters)
+    except Exception:
+        return Case("", error=True, **GREEDY)
+    return Case("", **GREEDY)
 
 
 def confirmed(folder):
@@ -108,3 +126,16 @@ def last_norm(decoder):
     if hasattr(decoder, "layers"):
         return decoder.layers[-1].final_layer_norm
     return [module for module in decoder.modules() if "norm" in type(module).__name__.lower()][-1]
+
+
+# ---- shapes and tokenizers
+
+SMALL = dict(d_model=24, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=30, decoder_ffn_dim=34,
+             max_position_embeddings=100)
+ODD = dict(SMALL, encoder_layers=1, decoder_layers=3, encoder_attention_heads=2, decoder_attention_heads=3, scale_embedding=True)
+BART = byte_bpe("BartTokenizer", specials=ROBERTA, merges=40, model_max_length=64)
+
+
+def old(name):
+    """The tokenizer of a family in its old files."""
+    return text_tokenizers.KINDS[name]

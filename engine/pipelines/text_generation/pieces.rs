@@ -24,7 +24,7 @@ pub struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(steps: Steps<Box<dyn LanguageModel + Send + 'a>>, text: TextStream<'a>, before: String) -> Self {
+    pub(in crate::pipelines) fn new(steps: Steps<Box<dyn LanguageModel + Send + 'a>>, text: TextStream<'a>, before: String) -> Self {
         Self { steps, text: Some(text), before }
     }
 
@@ -71,7 +71,7 @@ pub struct TextPieces<'a> {
 }
 
 impl<'a> TextPieces<'a> {
-    pub(super) fn new(pieces: Pieces<'a>) -> Self {
+    pub(in crate::pipelines) fn new(pieces: Pieces<'a>) -> Self {
         Self { pieces, tokens: 0 }
     }
 

@@ -21,6 +21,7 @@ mod splitter;
 mod tiktoken;
 mod token_bytes;
 mod tokenizer;
+mod translation;
 mod vocabulary;
 
 pub(crate) use decode::clean_up_tokenization;

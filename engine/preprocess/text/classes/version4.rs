@@ -99,6 +99,10 @@ pub(crate) fn adjust_recipe(class: &Class, init: &Init, model: Option<&ModelProt
             let (single, pair) = (words("[CLS]:0 $A:0 [SEP]:0"), words("[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"));
             recipe.post = Post::Template { single, pair };
         }
+        "BlenderbotTokenizer" => {
+            set(&mut recipe.pre_tokenizer, "add_prefix_space", json!(init.flag("add_prefix_space", false)));
+            recipe.post = template(init, "$A:0 {eos_token}:0", "$A:0 $B:1");
+        }
         "MPNetTokenizer" => {
             let post = "{cls_token}:0 $A:0 {sep_token}:0";
             recipe.post = template(init, post, &format!("{post} {{sep_token}}:0 $B:1 {{sep_token}}:1"));

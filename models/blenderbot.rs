@@ -1,0 +1,18 @@
+//! Blenderbot (<https://arxiv.org/abs/2004.13637>): mBART without a norm of the embeddings.
+
+use formers_converters::{Result, graph::Body};
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    bart::{self, EmbeddingNorm, Variant},
+    positions,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "blenderbot", base: "model", heads: &[Head::Seq2SeqLm], build };
+
+const VARIANT: Variant =
+    Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::learned::<0>, shifted: bart::behind_start };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)
+}

@@ -1,0 +1,35 @@
+//! mBART (<https://arxiv.org/abs/2001.08210>): BART with norms before each part, and one more behind the last layer; its texts name
+//! their language.
+
+use formers_converters::{
+    Dtype, Result,
+    graph::{Body, Tensor},
+};
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    bart::{self, Config, EmbeddingNorm, Variant},
+    positions,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "mbart",
+    base: "model",
+    heads: &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
+    build,
+};
+
+const VARIANT: Variant =
+    Variant { norm_first: true, embedding_norm: EmbeddingNorm::OfSum, positions: positions::learned::<2>, shifted: behind_language };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)
+}
+
+/// The last token that is not padding, which is the language, goes to the front.
+fn behind_language(cfg: &Config, ids: &Tensor) -> Tensor {
+    let graph = ids.graph();
+    let tokens = ids.equal(&graph.ints(&[], &[cfg.pad_token_id.unwrap_or(1)])).not().cast(Dtype::I64);
+    let last = tokens.sum(&[1], true) - graph.ints(&[], &[1]);
+    bart::behind(&ids.gather_elements(&last, 1), ids)
+}

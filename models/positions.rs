@@ -1,0 +1,32 @@
+//! What positions add to the words of BART and its relatives.
+
+use formers_converters::{Error, Weights, graph::Tensor, layers::embedding};
+
+use crate::bart::Config;
+
+/// Positions of a table that was learned, whose first rows no token has.
+pub(crate) fn learned<const UNUSED: i64>(_: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
+    if UNUSED == 0 { embedding(w, places) } else { embedding(w, &(places + w.graph().ints(&[], &[UNUSED]))) }
+}
+
+/// No model has as many positions, nor so wide ones; a config that says so would take all memory.
+pub(crate) const MOST: usize = 1 << 16;
+
+/// Positions of sines, and behind all of them cosines; a checkpoint may have the table.
+pub(crate) fn sines(cfg: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
+    if w.has("weight") {
+        return embedding(w, places);
+    }
+    let (count, width) = (cfg.max_position_embeddings.min(MOST), cfg.d_model.min(MOST));
+    if count * width > MOST << 8 {
+        w.graph().fail(Error::config(format!("config.json: {count} positions of width {width} make no sense")));
+        return places.cast(w.graph().float()).unsqueeze(&[2]);
+    }
+    let angle = |place: usize, i: usize| place as f64 / 10000_f64.powf((2 * (i / 2)) as f64 / width as f64);
+    let row = |place: usize| {
+        let sines = (0..width).step_by(2).map(move |i| angle(place, i).sin());
+        sines.chain((1..width).step_by(2).map(move |i| angle(place, i).cos()))
+    };
+    let table: Vec<f32> = (0..count).flat_map(row).map(|x| x as f32).collect();
+    w.graph().floats(&[count, width], &table).gather(places, 0)
+}

@@ -25,7 +25,7 @@ MODELS = GOLDENS / "generate" / "models"
 
 
 def main(parts):
-    decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain, embedded], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain]}
+    decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain, embedded], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain, one_row, fragile]}
     for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache], "t5": [sides_merged]}).items():
         if parts and model not in parts:
             continue
@@ -131,6 +131,25 @@ def embedded(checkpoint, folder):
     for node in model.graph.node:
         node.input[:] = ["inputs_embeds" if name == lookup.output[0] else name for name in node.input]
     return {"embed_tokens": embed, "decoder_model_merged": model}
+
+
+def one_row(checkpoint, folder):
+    """As exports for devices that want fixed shapes."""
+    model = plain(checkpoint, folder)["model"]
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    return {"model": model}
+
+
+def fragile(checkpoint, folder):
+    """One that makes no numbers where anything is padded."""
+    model = plain(checkpoint, folder)["model"]
+    inner = inside(model, "logits")
+    least = after(model, "ReduceMin", ["attention_mask"], keepdims=0)
+    logarithm = after(model, "Log", [after(model, "Cast", [least], to=TensorProto.FLOAT)])
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0), "nothing"))
+    after(model, "Add", [inner, after(model, "Mul", [logarithm, "nothing"])], "logits")
+    return {"model": model}
 
 
 def sides(checkpoint, folder, *names):

@@ -73,8 +73,8 @@ impl Head {
     pub fn of_class(class: &str) -> Option<Self> {
         // XLNetForQuestionAnsweringSimple is the one that pipelines use.
         let class = class.strip_suffix("Simple").unwrap_or(class);
-        // Marian, and what T5 was called at first.
-        if class.ends_with("MTModel") || class == "T5WithLMHeadModel" {
+        // Marian, what T5 was called at first, and two models in one.
+        if class.ends_with("MTModel") || ["T5WithLMHeadModel", "EncoderDecoderModel"].contains(&class) {
             return Some(Self::Seq2SeqLm);
         }
         // GPT-2 and others of its time.

@@ -21,15 +21,15 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture {
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct Config {
-    n_embd: usize,
-    n_layer: usize,
+pub(crate) struct Config {
+    pub(crate) n_embd: usize,
+    pub(crate) n_layer: usize,
     n_head: usize,
-    activation_function: Activation,
-    layer_norm_epsilon: f32,
+    pub(crate) activation_function: Activation,
+    pub(crate) layer_norm_epsilon: f32,
     scale_attn_weights: bool,
     scale_attn_by_inverse_layer_idx: bool,
-    tie_word_embeddings: bool,
+    pub(crate) tie_word_embeddings: bool,
 }
 
 impl Default for Config {
@@ -105,6 +105,12 @@ fn layer(variant: &Variant, w: &Weights, x: &Tensor, decoding: &Decoding, index:
 
 fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, decoding: &Decoding, index: usize) -> Tensor {
     let [query, key, value] = ungroup(&conv1d(&w.pp("c_attn"), x), 1, [cfg.n_embd; 3]);
+    let how = attention(cfg, index);
+    conv1d(&w.pp("c_proj"), &cached_attention(decoding, index, &how, &query, &key, &value))
+}
+
+/// How layer `index` attends.
+pub(crate) fn attention(cfg: &Config, index: usize) -> CachedAttention {
     let mut how = CachedAttention::new(cfg.n_head, cfg.n_head, cfg.n_embd / cfg.n_head.max(1));
     if !cfg.scale_attn_weights {
         how.scale = 1.0;
@@ -112,11 +118,11 @@ fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, decoding: &Decoding, in
     if cfg.scale_attn_by_inverse_layer_idx {
         how.scale /= (index + 1) as f32;
     }
-    conv1d(&w.pp("c_proj"), &cached_attention(decoding, index, &how, &query, &key, &value))
+    how
 }
 
 /// `x W + b` with `weight` `[in, out]`, as the first models had it; quantized, it is the other way round.
-fn conv1d(w: &Weights, x: &Tensor) -> Tensor {
+pub(crate) fn conv1d(w: &Weights, x: &Tensor) -> Tensor {
     if w.is_packed() {
         return linear(w, x);
     }

@@ -32,6 +32,7 @@ mod deepseek_v2;
 mod deepseek_v3;
 mod distilbert;
 mod electra;
+mod encoder_decoder;
 mod ernie4_5;
 mod ernie4_5_moe;
 mod esm;
@@ -131,6 +132,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     deepseek_v3::ARCHITECTURE,
     distilbert::ARCHITECTURE,
     electra::ARCHITECTURE,
+    encoder_decoder::ARCHITECTURE,
     ernie4_5::ARCHITECTURE,
     ernie4_5_moe::ARCHITECTURE,
     esm::ARCHITECTURE,

@@ -170,7 +170,10 @@ impl TextToText {
 
     fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
         let tokenizer = self.tokenizer.clone();
-        let size = |field: &str| self.config.integer(field).and_then(|n| usize::try_from(n).ok());
+        // Of two models in one, the second writes.
+        let writer = self.config.value().get("decoder");
+        let integer = |field: &str| self.config.integer(field).or_else(|| writer?.get(field)?.as_i64());
+        let size = |field: &str| integer(field).and_then(|n| usize::try_from(n).ok());
         Settings {
             config,
             vocab_size: size("vocab_size").unwrap_or(0),

@@ -109,6 +109,35 @@ fn senseless_configs_are_no_panics() {
 }
 
 #[test]
+fn senseless_tensors_are_no_panics() {
+    let out = tempfile::tempdir().unwrap();
+    for folder in quantized() {
+        let config = json(&folder.join("config.json"));
+        let bytes = std::fs::read(folder.join("model.safetensors")).unwrap();
+        let (len, rest) = bytes.split_first_chunk::<8>().unwrap();
+        let (header, data) = rest.split_at(u64::from_le_bytes(*len) as usize);
+        let header: Value = serde_json::from_slice(header).unwrap();
+        // The tensors of one layer, in the other direction or as one row.
+        let keys =
+            header.as_object().unwrap().keys().filter(|key| key.contains(".0.") && (key.contains("k_proj") || key.contains("c_attn")));
+        for key in keys {
+            let shape: Vec<u64> = header[key]["shape"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+            let turned: Vec<u64> = shape.iter().rev().copied().collect();
+            for wrong in [turned, vec![1, shape.iter().product()]].into_iter().filter(|wrong| *wrong != shape) {
+                let mut changed = header.clone();
+                changed[key]["shape"] = value!(wrong);
+                let changed = serde_json::to_vec(&changed).unwrap();
+                let file = [&(changed.len() as u64).to_le_bytes()[..], &changed[..], data].concat();
+                std::fs::write(out.path().join("model.safetensors"), file).unwrap();
+                if let Ok(body) = build(out.path(), &config).and_then(passes::unpack) {
+                    let _ = writer::in_memory(&body);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn unknown_quantizations_are_named() {
     let folder = quantized().into_iter().find(|folder| folder.ends_with("llama/gptq")).unwrap();
     let mut config = json(&folder.join("config.json"));

@@ -26,7 +26,7 @@ MODELS = GOLDENS / "generate" / "models"
 
 def main(parts):
     decoders = {"gpt2": [plain, without_cache, two, merged], "llama": [plain, embedded], "bloom": [plain, flat], "gpt_bigcode": [plain, fused], "opt": [plain, one_row, fragile]}
-    for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache], "t5": [sides_merged]}).items():
+    for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache], "t5": [sides_merged], "marian": [sides_merged]}).items():
         if parts and model not in parts:
             continue
         checkpoint, weights = MODELS / model / ("causal_lm" if model in decoders else "seq2seq"), {}

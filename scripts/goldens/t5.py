@@ -1,8 +1,7 @@
 """T5 and its relatives: the heads on texts, and what they write."""
 
-from common import TEXTS, Case
 from heads import family
-from seq2seq import GREEDY, seq2seq
+from seq2seq import seq2seq
 from tokenizers_on_disk import pieces
 
 T5 = dict(d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4, decoder_start_token_id=0)
@@ -16,22 +15,8 @@ family("t5", "T5", T5, SLOW, heads=HEADS)
 family("mt5", "MT5", T5, SAVED, heads=HEADS)
 family("umt5", "UMT5", T5, FAST, heads=HEADS)
 
-PREFIXES = {
-    "summarization": {"prefix": "summarize: ", "num_beams": 3, "length_penalty": 2.0, "max_length": 20, "min_length": 6, "no_repeat_ngram_size": 3, "early_stopping": True},
-    "translation_en_to_de": {"prefix": "translate English to German: ", "num_beams": 2, "max_length": 12, "early_stopping": True},
-    "translation_en_to_fr": {"prefix": "translate English to French: ", "num_beams": 1, "max_length": 14},
-}
-
-
-def prefixed(folder):
-    asked = [Case(TEXTS[0]), Case(TEXTS), Case(TEXTS, batch_size=2, **GREEDY), Case(TEXTS[1], max_new_tokens=12, num_beams=2, num_return_sequences=2),
-             Case(TEXTS[0], num_beams=3, length_penalty=-1.0, early_stopping=False, max_length=15), Case(TEXTS[0], num_beams=3, length_penalty=3.0, min_length=12)]
-    return {task: asked for task in PREFIXES}
-
-
 seq2seq("t5", "seq2seq", SLOW, T5, dtype="float16")
 seq2seq("t5", "seq2seq_b", SAVED, dict(ODD, feed_forward_proj="gated-gelu", tie_word_embeddings=False), generation=4, dtype="float16")
-seq2seq("t5", "tasks", FAST, dict(T5, num_heads=2, feed_forward_proj="gated-silu", task_specific_params=PREFIXES), more=prefixed, dtype="float16")
 seq2seq("mt5", "seq2seq", SAVED, T5, dtype="float16")
 seq2seq("mt5", "seq2seq_b", SLOW, dict(ODD, feed_forward_proj="relu"), without=("tie_word_embeddings",), dtype="bfloat16")
 seq2seq("umt5", "seq2seq", FAST, T5, dtype="float16")

@@ -13,7 +13,7 @@ use crate::{
     architecture::{Architecture, Head, Request},
     blocks::Order,
     llama::{Config, Layers, Variant, decoder},
-    mamba2::{Gated, Limits, Mixer},
+    mamba2::{Gated, Mamba, Mixer},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon_h1", base: "model", heads: &[Head::CausalLm], build };
@@ -22,15 +22,8 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon
 #[serde(default)]
 struct Own {
     mamba_d_ssm: Option<usize>,
-    mamba_n_heads: usize,
-    mamba_n_groups: usize,
-    mamba_d_state: usize,
-    mamba_expand: usize,
-    mamba_conv_bias: bool,
-    mamba_proj_bias: bool,
     mamba_norm_before_gate: bool,
     mamba_rms_norm: bool,
-    time_step_limit: Limits,
     projectors_bias: bool,
     lm_head_multiplier: f32,
     embedding_multiplier: f32,
@@ -47,15 +40,8 @@ impl Default for Own {
     fn default() -> Self {
         Self {
             mamba_d_ssm: Some(1024),
-            mamba_n_heads: 128,
-            mamba_n_groups: 1,
-            mamba_d_state: 256,
-            mamba_expand: 2,
-            mamba_conv_bias: true,
-            mamba_proj_bias: false,
             mamba_norm_before_gate: true,
             mamba_rms_norm: false,
-            time_step_limit: Limits::default(),
             projectors_bias: false,
             lm_head_multiplier: 1.0,
             embedding_multiplier: 1.0,
@@ -73,7 +59,8 @@ impl Default for Own {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_key_value_heads": 8, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5});
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
-    let mamba = own.mamba(&cfg);
+    let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
+    let mamba = own.mixer(&cfg, mamba);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         let states = mamba.of(&w.pp("mamba"), &layers.states, &(x * own.ssm_in_multiplier), layer) * own.ssm_out_multiplier;
         let attended = layers.attention(&w.pp("self_attn"), &(x * own.attention_in_multiplier), layer);
@@ -99,23 +86,18 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 impl Own {
-    fn mamba(&self, cfg: &Config) -> Mixer {
+    fn mixer(&self, cfg: &Config, usual: Mixer) -> Mixer {
         let epsilon = cfg.rms_norm_eps;
         Mixer {
-            channels: self.mamba_d_ssm.unwrap_or_else(|| self.mamba_expand.saturating_mul(cfg.hidden_size)),
-            heads: self.mamba_n_heads,
-            groups: self.mamba_n_groups,
-            state_size: self.mamba_d_state,
-            conv_bias: self.mamba_conv_bias,
-            bias: [self.mamba_proj_bias, self.projectors_bias],
-            activation: cfg.hidden_act,
-            limits: self.time_step_limit,
+            channels: self.mamba_d_ssm.unwrap_or(usual.channels),
+            bias: [usual.bias[0], self.projectors_bias],
             gated: match (self.mamba_rms_norm, self.mamba_norm_before_gate) {
                 (false, _) => Gated::Plain,
                 (true, true) => Gated::NormFirst(epsilon),
                 (true, false) => Gated::NormLast(epsilon),
             },
             multipliers: self.ssm_multipliers,
+            ..usual
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     architecture::{Architecture, Head, Request},
     granite, granitemoe,
     llama::{Config, Layers, Variant, decoder},
-    mamba2::{Gated, Limits, Mixer},
+    mamba2::Mamba,
 };
 
 pub(crate) const ARCHITECTURE: Architecture =
@@ -25,30 +25,11 @@ struct Own {
     position_embedding_type: Option<String>,
     num_local_experts: usize,
     num_experts_per_tok: usize,
-    mamba_n_heads: usize,
-    mamba_n_groups: usize,
-    mamba_d_state: usize,
-    mamba_expand: usize,
-    mamba_conv_bias: bool,
-    mamba_proj_bias: bool,
-    time_step_limit: Limits,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self {
-            layer_types: None,
-            position_embedding_type: None,
-            num_local_experts: 8,
-            num_experts_per_tok: 2,
-            mamba_n_heads: 128,
-            mamba_n_groups: 1,
-            mamba_d_state: 256,
-            mamba_expand: 2,
-            mamba_conv_bias: true,
-            mamba_proj_bias: false,
-            time_step_limit: Limits::default(),
-        }
+        Self { layer_types: None, position_embedding_type: None, num_local_experts: 8, num_experts_per_tok: 2 }
     }
 }
 
@@ -57,21 +38,6 @@ impl Own {
     fn attends(&self, layer: usize) -> bool {
         let kind = self.layer_types.as_ref().and_then(|types| types.get(layer));
         kind.is_some_and(|kind| matches!(kind.as_str(), "attention" | "full_attention"))
-    }
-
-    fn mamba(&self, cfg: &Config) -> Mixer {
-        Mixer {
-            channels: self.mamba_expand.saturating_mul(cfg.hidden_size),
-            heads: self.mamba_n_heads,
-            groups: self.mamba_n_groups,
-            state_size: self.mamba_d_state,
-            conv_bias: self.mamba_conv_bias,
-            bias: [self.mamba_proj_bias; 2],
-            activation: cfg.hidden_act,
-            limits: self.time_step_limit,
-            gated: Gated::NormLast(cfg.rms_norm_eps),
-            multipliers: None,
-        }
     }
 }
 
@@ -83,7 +49,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         Some("rope") => Some(0),
         Some(other) => return Err(Error::unsupported(format!("config.json: position_embedding_type {other:?} is not known"))),
     };
-    let mamba = own.mamba(&cfg);
+    let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         (!own.attends(layer)).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))
     };

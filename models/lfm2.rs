@@ -45,6 +45,11 @@ impl Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
+    hybrid(request, &|_, _, _| None)
+}
+
+/// The graph, with what some layers have in place of the feed-forward part.
+pub(crate) fn hybrid(request: &Request, mixture: &dyn Fn(&Weights, &Tensor, usize) -> Option<Tensor>) -> Result<Vec<Body>> {
     let defaults = json!({
         "num_key_value_heads": 8, "max_position_embeddings": 128_000, "rope_theta": 1_000_000.0, "tie_word_embeddings": true,
     });
@@ -54,9 +59,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         (!own.attends(layer)).then(|| short_conv(&w.pp("conv"), own.conv_bias, &layers.states, x, layer))
     };
-    let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
+    let feed_forward = |w: &Weights, x: &Tensor, layer: usize| {
         let linear = |name: &str, x: &Tensor| linear_no_bias(&w.pp("feed_forward").pp(name), x);
-        Some(linear("w2", &(linear("w1", x).silu() * linear("w3", x))))
+        mixture(w, x, layer).or_else(|| Some(linear("w2", &(linear("w1", x).silu() * linear("w3", x)))))
     };
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {
         "v" => x.clone(),

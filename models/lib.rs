@@ -15,6 +15,7 @@ mod sizes;
 
 mod albert;
 mod arcee;
+mod bamba;
 mod bart;
 mod bert;
 mod blenderbot;
@@ -58,6 +59,7 @@ mod granitemoehybrid;
 mod helium;
 mod hunyuan_v1_dense;
 mod lfm2;
+mod lfm2_moe;
 mod llama;
 mod llama4_text;
 mod longt5;
@@ -89,6 +91,7 @@ mod phi3;
 mod qwen2;
 mod qwen2_moe;
 mod qwen3;
+mod qwen3_5_moe_text;
 mod qwen3_5_text;
 mod qwen3_moe;
 mod qwen3_next;
@@ -115,6 +118,7 @@ pub use generation::with_generation_defaults;
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
     arcee::ARCHITECTURE,
+    bamba::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
     blenderbot::ARCHITECTURE,
@@ -158,6 +162,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     helium::ARCHITECTURE,
     hunyuan_v1_dense::ARCHITECTURE,
     lfm2::ARCHITECTURE,
+    lfm2_moe::ARCHITECTURE,
     llama::ARCHITECTURE,
     llama4_text::ARCHITECTURE,
     longt5::ARCHITECTURE,
@@ -189,6 +194,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     qwen2::ARCHITECTURE,
     qwen2_moe::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    qwen3_5_moe_text::ARCHITECTURE,
     qwen3_5_text::ARCHITECTURE,
     qwen3_moe::ARCHITECTURE,
     qwen3_next::ARCHITECTURE,

@@ -68,6 +68,51 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     mamba::stack(request, cfg.num_hidden_layers, epsilon, tied, &|w, states, x, i| mixer.of(w, states, x, i))
 }
 
+/// The mixers of hybrids, by the names that their configs have.
+#[derive(Deserialize)]
+#[serde(default)]
+pub(crate) struct Mamba {
+    mamba_n_heads: usize,
+    mamba_n_groups: usize,
+    mamba_d_state: usize,
+    mamba_expand: usize,
+    mamba_conv_bias: bool,
+    mamba_proj_bias: bool,
+    time_step_limit: Limits,
+}
+
+impl Default for Mamba {
+    fn default() -> Self {
+        Self {
+            mamba_n_heads: 128,
+            mamba_n_groups: 1,
+            mamba_d_state: 256,
+            mamba_expand: 2,
+            mamba_conv_bias: true,
+            mamba_proj_bias: false,
+            time_step_limit: Limits::default(),
+        }
+    }
+}
+
+impl Mamba {
+    /// The mixer, with a norm behind the gate.
+    pub(crate) fn mixer(&self, hidden_size: usize, activation: Activation, epsilon: f32) -> Mixer {
+        Mixer {
+            channels: self.mamba_expand.saturating_mul(hidden_size),
+            heads: self.mamba_n_heads,
+            groups: self.mamba_n_groups,
+            state_size: self.mamba_d_state,
+            conv_bias: self.mamba_conv_bias,
+            bias: [self.mamba_proj_bias; 2],
+            activation,
+            limits: self.time_step_limit,
+            gated: Gated::NormLast(epsilon),
+            multipliers: None,
+        }
+    }
+}
+
 /// The least and the largest step of a prompt's tokens.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(from = "Option<[Bound; 2]>")]

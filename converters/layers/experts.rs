@@ -45,6 +45,12 @@ impl Routed {
         Self { weights: &self.weights / sum, ..self }
     }
 
+    /// The weights of each token divided by their sum and a little `more`.
+    #[must_use]
+    pub fn normalized_with(self, more: f32) -> Self {
+        Self { weights: &self.weights / (self.weights.sum(&[-1], true) + more), ..self }
+    }
+
     /// The weights times a factor.
     #[must_use]
     pub fn scaled(self, factor: f32) -> Self {

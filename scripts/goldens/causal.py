@@ -71,7 +71,7 @@ def lively(model):
         if "experts." in name and p.dim() == 3:
             inputs = p.shape[1] if model.config.model_type in BY_COLUMN else p.shape[2]
             p.data.normal_(0.0, 1.1 / inputs ** 0.5)
-        elif "e_score_correction_bias" in name:
+        elif "e_score_correction_bias" in name or "expert_bias" in name:
             p.data.normal_(0.0, 0.1)
         elif name.endswith(".sinks"):
             p.data.normal_(0.0, 1.0)

@@ -54,3 +54,17 @@ causal("qwen3_5_text", "causal_lm", QWEN_NEXT, dict(NEXT, layer_types=TYPES))
 causal("qwen3_5_text", "causal_lm_b", QWEN_NEXT, dict(NEXT, num_key_value_heads=1, head_dim=16, linear_num_value_heads=2, linear_value_head_dim=10, linear_conv_kernel_dim=3,
                                                       full_attention_interval=2, attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3,
                                                       rope_parameters=dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.25, mrope_section=[1, 1, 0], mrope_interleaved=True)))
+
+causal("qwen3_5_moe_text", "causal_lm", QWEN_NEXT, dict(NEXT | SPARSE, num_hidden_layers=2, layer_types=TYPES[:2]))
+causal("qwen3_5_moe_text", "causal_lm_b", QWEN_NEXT, dict(NEXT | SPARSE, num_hidden_layers=2, num_experts_per_tok=3, num_key_value_heads=1, linear_num_key_heads=1, full_attention_interval=2,
+                                                          tie_word_embeddings=True, rms_norm_eps=1e-3, rope_parameters=dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.25)))
+
+EXPERTS = dict(SMALL, num_hidden_layers=3, num_key_value_heads=2, intermediate_size=24, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, num_dense_layers=1)
+causal("lfm2_moe", "causal_lm", LLAMA3, dict(EXPERTS, layer_types=["conv", "full_attention", "conv"]))
+causal("lfm2_moe", "causal_lm_b", LLAMA3, dict(EXPERTS, num_hidden_layers=2, layer_types=["full_attention", "conv"], num_experts_per_tok=3, use_expert_bias=False, norm_topk_prob=False,
+                                               routed_scaling_factor=1.7, conv_L_cache=4, norm_eps=1e-3, tie_word_embeddings=False))
+
+BAMBA = dict(SMALL, num_hidden_layers=3, num_key_value_heads=2, mamba_n_heads=4, mamba_d_state=6, mamba_expand=1, mamba_chunk_size=8)
+causal("bamba", "causal_lm", GPT2_SAVED, dict(BAMBA, attn_layer_indices=[1]))
+causal("bamba", "causal_lm_b", NEOX, dict(BAMBA, num_hidden_layers=2, attn_layer_indices=[0], num_key_value_heads=1, mamba_n_groups=2, mamba_d_conv=3, mamba_conv_bias=False, attention_bias=True,
+                                          mlp_bias=True, rms_norm_eps=1e-3, tie_word_embeddings=True), generation=4)

@@ -1,0 +1,43 @@
+//! Bamba (<https://huggingface.co/blog/bamba>): a decoder of which most layers keep states as Mamba 2 does, and some attend.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::gated_mlp,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::Order,
+    llama::{Config, Layers, Variant, decoder},
+    mamba2::Mamba,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "bamba", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    attn_layer_indices: Option<Vec<usize>>,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({"num_key_value_heads": 8, "max_position_embeddings": 262_144, "rms_norm_eps": 1e-5});
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
+    let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        let attends = own.attn_layer_indices.as_ref().is_some_and(|layers| layers.contains(&layer));
+        (!attends).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))
+    };
+    let feed_forward = |w: &Weights, x: &Tensor, _: usize| Some(gated_mlp(&w.pp("feed_forward"), cfg.hidden_act, x, cfg.mlp_bias));
+    let variant = Variant {
+        order: Order::InTurn { attention: (Some("input_layernorm"), None), mlp: (Some("pre_ff_layernorm"), None) },
+        last_norm: "final_layernorm",
+        mixer: &mixer,
+        mixture: &feed_forward,
+        frequencies: vec![cfg.frequencies(&cfg.rope.clone().or_partial(0.5))?],
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

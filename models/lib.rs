@@ -79,6 +79,7 @@ mod mpnet;
 mod mpt;
 mod mt5;
 mod nemotron;
+mod nemotron_h;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
@@ -182,6 +183,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mpt::ARCHITECTURE,
     mt5::ARCHITECTURE,
     nemotron::ARCHITECTURE,
+    nemotron_h::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,

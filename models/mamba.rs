@@ -66,7 +66,7 @@ pub(crate) fn stack(
     mixer: &dyn Fn(&Weights, &States, &Tensor, usize) -> Tensor,
 ) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
-    let base = w.base("backbone");
+    let base = if w.pp("model").exists() { w.pp("model") } else { w.base("backbone") };
     let decoding = Decoding::new(&graph);
     let states = States::new(&decoding);
     // The checkpoints of the authors say `embedding`.

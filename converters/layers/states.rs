@@ -36,6 +36,11 @@ impl<'a> States<'a> {
         Self { decoding, tokens }
     }
 
+    /// The decoder.
+    pub fn decoding(&self) -> &Decoding {
+        self.decoding
+    }
+
     /// `x`, `(batch, sequence, width)`, with zeros at padding.
     pub fn without_padding(&self, x: &Tensor) -> Tensor {
         x * self.tokens.cast(x.dtype())

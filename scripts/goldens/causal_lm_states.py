@@ -68,3 +68,11 @@ BAMBA = dict(SMALL, num_hidden_layers=3, num_key_value_heads=2, mamba_n_heads=4,
 causal("bamba", "causal_lm", GPT2_SAVED, dict(BAMBA, attn_layer_indices=[1]))
 causal("bamba", "causal_lm_b", NEOX, dict(BAMBA, num_hidden_layers=2, attn_layer_indices=[0], num_key_value_heads=1, mamba_n_groups=2, mamba_d_conv=3, mamba_conv_bias=False, attention_bias=True,
                                           mlp_bias=True, rms_norm_eps=1e-3, tie_word_embeddings=True), generation=4)
+
+NEMOTRON_H = dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=8, intermediate_size=30, ssm_state_size=6, mamba_num_heads=4, mamba_head_dim=8, n_groups=1, chunk_size=8,
+                  moe_intermediate_size=12, moe_shared_expert_intermediate_size=20, n_routed_experts=4)
+causal("nemotron_h", "causal_lm", NEOX, dict(NEMOTRON_H, layers_block_type=["linear_attention", "moe", "full_attention", "mlp"]))
+causal("nemotron_h", "causal_lm_b", GPT2_SAVED, dict(NEMOTRON_H, layers_block_type=["linear_attention", "full_attention", "moe"], num_key_value_heads=1, head_dim=12, mamba_num_heads=6, mamba_head_dim=6,
+                                                     n_groups=2, conv_kernel=3, use_conv_bias=False, mlp_bias=True, mlp_hidden_act="silu", moe_latent_size=8, n_group=2, norm_topk_prob=False,
+                                                     routed_scaling_factor=1.6, layer_norm_epsilon=1e-3),
+       without=["layers_block_type", "layer_types"], extra_fields={"hybrid_override_pattern": "M*E"})

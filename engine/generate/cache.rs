@@ -52,20 +52,24 @@ impl Cache {
         Ok(())
     }
 
-    /// Row `i` becomes a copy of what row `rows[i]` was.
-    pub(super) fn select(&mut self, rows: &[usize]) -> Result<()> {
+    /// Row `i` becomes a copy of what row `rows[i]` was, which has at most so many tokens: what lies behind them is room, and stays.
+    pub(super) fn select(&mut self, rows: &[usize], tokens: usize) -> Result<()> {
         if rows.len() != self.rows {
             return self.rebuild(rows, self.capacity);
         }
         let moved: Vec<(usize, usize)> = rows.iter().copied().enumerate().filter(|(to, from)| to != from).collect();
+        let mut taken: Vec<f32> = Vec::new();
         for part in &mut self.parts {
-            let row = part.heads * self.capacity * part.size;
+            let (heads, head, used) = (part.heads, self.capacity * part.size, tokens.min(self.capacity) * part.size);
+            let heads_of = |row: usize| (0..heads).map(move |place| (row * heads + place) * head);
             let elements = part.buffer.elements_mut();
-            let taken: Vec<Vec<f32>> =
-                moved.iter().map(|(_, from)| elements.get(from * row..(from + 1) * row).map(<[f32]>::to_vec).unwrap_or_default()).collect();
-            for ((to, _), taken) in moved.iter().zip(taken) {
-                if let Some(place) = elements.get_mut(to * row..(to + 1) * row).filter(|place| place.len() == taken.len()) {
-                    place.copy_from_slice(&taken);
+            taken.clear();
+            for from in moved.iter().flat_map(|(_, from)| heads_of(*from)) {
+                taken.extend_from_slice(elements.get(from..from + used).unwrap_or_default());
+            }
+            for (to, taken) in moved.iter().flat_map(|(to, _)| heads_of(*to)).zip(taken.chunks_exact(used.max(1))) {
+                if let Some(place) = elements.get_mut(to..to + taken.len()) {
+                    place.copy_from_slice(taken);
                 }
             }
         }

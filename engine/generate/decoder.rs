@@ -171,7 +171,7 @@ impl LanguageModel for Decoder<'_> {
             self.seen = seen.ok_or_else(missing)?;
         }
         self.states.select(rows)?;
-        self.cache.select(rows)
+        self.cache.select(rows, self.lengths.iter().copied().max().unwrap_or(0))
     }
 }
 

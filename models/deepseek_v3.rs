@@ -18,14 +18,38 @@ use crate::{
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deepseek_v3", base: "model", heads: &[Head::CausalLm], build };
 
+/// How layers choose among experts that are scored one by one; successors do so as well.
 #[derive(Deserialize)]
-struct Own {
+pub(crate) struct Chosen {
     num_experts_per_tok: usize,
     n_group: usize,
     topk_group: usize,
     norm_topk_prob: bool,
     routed_scaling_factor: f32,
     first_k_dense_replace: usize,
+}
+
+impl Chosen {
+    /// The mixture of a layer and the experts that all tokens pass through, if it is no dense one.
+    pub(crate) fn mixture(&self, cfg: &Config, w: &Weights, x: &Tensor, layer: usize) -> Option<Tensor> {
+        if layer < self.first_k_dense_replace {
+            return None;
+        }
+        let w = w.pp("mlp");
+        let scores = scores(&w.pp("gate"), x).sigmoid();
+        let corrected = &scores + w.pp("gate").get("e_score_correction_bias", &[scores.fixed(-1)]);
+        let groups = Groups { count: self.n_group, kept: self.topk_group, best: 2 };
+        let choice = groups.limit(&corrected, no_score(&corrected));
+        let routed = Routed::chosen_by(&choice, &scores, self.num_experts_per_tok);
+        let routed = if self.norm_topk_prob { routed.normalized(1e-20) } else { routed };
+        let routed = routed.scaled(self.routed_scaling_factor);
+        let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, false);
+        Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared)
+    }
+}
+
+#[derive(Deserialize)]
+struct Own {
     rope_interleave: bool,
 }
 
@@ -36,22 +60,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "routed_scaling_factor": 2.5, "first_k_dense_replace": 3, "rope_interleave": true, "num_nextn_predict_layers": 1,
     });
     let mut cfg = Config::of(request, &defaults)?;
-    let (own, latent): (Own, Latent) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    let latent: Latent = request.config_over(&defaults)?;
     cfg.head_dim = Some(latent.qk_rope_head_dim);
-    let groups = Groups { count: own.n_group, kept: own.topk_group, best: 2 };
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        (layer >= own.first_k_dense_replace).then(|| {
-            let w = w.pp("mlp");
-            let scores = scores(&w.pp("gate"), x).sigmoid();
-            let corrected = &scores + w.pp("gate").get("e_score_correction_bias", &[scores.fixed(-1)]);
-            let choice = groups.limit(&corrected, no_score(&corrected));
-            let routed = Routed::chosen_by(&choice, &scores, own.num_experts_per_tok);
-            let routed = if own.norm_topk_prob { routed.normalized(1e-20) } else { routed };
-            let routed = routed.scaled(own.routed_scaling_factor);
-            let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, false);
-            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
-        })
-    };
+    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
     let how = (cfg.attention_bias, cfg.rope.score_scale());
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
     let variant = Variant {

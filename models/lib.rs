@@ -32,6 +32,7 @@ mod deberta_v2;
 mod deepseek_v2;
 mod deepseek_v3;
 mod distilbert;
+mod dots1;
 mod electra;
 mod encoder_decoder;
 mod ernie4_5;
@@ -47,6 +48,7 @@ mod gemma2;
 mod gemma3_text;
 mod glm;
 mod glm4;
+mod glm4_moe;
 mod gpt2;
 mod gpt_bigcode;
 mod gpt_neo;
@@ -136,6 +138,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     deepseek_v2::ARCHITECTURE,
     deepseek_v3::ARCHITECTURE,
     distilbert::ARCHITECTURE,
+    dots1::ARCHITECTURE,
     electra::ARCHITECTURE,
     encoder_decoder::ARCHITECTURE,
     ernie4_5::ARCHITECTURE,
@@ -151,6 +154,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gemma3_text::ARCHITECTURE,
     glm::ARCHITECTURE,
     glm4::ARCHITECTURE,
+    glm4_moe::ARCHITECTURE,
     gpt2::ARCHITECTURE,
     gpt_bigcode::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,

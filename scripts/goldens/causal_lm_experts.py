@@ -72,3 +72,11 @@ causal("llama4_text", "causal_lm", LLAMA3, LLAMA4)
 causal("llama4_text", "causal_lm_b", LLAMA, dict(LLAMA4, num_hidden_layers=4, num_key_value_heads=1, num_local_experts=3, num_experts_per_tok=2, use_qk_norm=False, no_rope_layers=None, no_rope_layer_interval=3,
                                                  interleave_moe_layer_step=2, attn_temperature_tuning=True, floor_scale=5, attn_scale=0.9, attention_bias=True, tie_word_embeddings=True, **rope(100.0)),
        generation=4, coupled="side by side: padding counts as positions where scores grow with them")
+
+CORRECTED = dict(TINY, n_routed_experts=6, num_experts_per_tok=2, moe_intermediate_size=8, n_shared_experts=1, n_group=1, topk_group=1, first_k_dense_replace=1)
+causal("glm4_moe", "causal_lm", LLAMA3, dict(CORRECTED, head_dim=16))
+causal("glm4_moe", "causal_lm_b", LLAMA, dict(CORRECTED, num_key_value_heads=1, head_dim=12, n_group=3, topk_group=2, num_experts_per_tok=3, n_shared_experts=2, norm_topk_prob=False, routed_scaling_factor=1.5,
+                                              first_k_dense_replace=0, use_qk_norm=True, attention_bias=True, tie_word_embeddings=True, **rope(100.0, partial_rotary_factor=0.34)), own_keys=True)
+causal("dots1", "causal_lm", LLAMA3, dict(CORRECTED, head_dim=8, sliding_window=6, max_window_layers=1))
+causal("dots1", "causal_lm_b", LLAMA, dict(CORRECTED, num_key_value_heads=1, head_dim=12, n_group=2, topk_group=1, first_k_dense_replace=0, norm_topk_prob=True, routed_scaling_factor=1.5, sliding_window=None,
+                                           attention_bias=True, tie_word_embeddings=True, **rope(100.0)), own_keys=True, generation=4)

@@ -1,0 +1,45 @@
+//! dots.llm1 (<https://arxiv.org/abs/2506.05767>): Qwen3 with the mixtures of DeepSeek-V3; some layers may have a window.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm},
+    deepseek_v3::Chosen,
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "dots1", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    max_window_layers: usize,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "num_key_value_heads": 32, "sliding_window": 4096, "max_window_layers": 62, "n_group": 1, "topk_group": 1, "norm_topk_prob": false,
+        "routed_scaling_factor": 1.0, "first_k_dense_replace": 0,
+    });
+    let cfg = Config::of(request, &defaults)?;
+    let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
+    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
+        "v" => x.clone(),
+        _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
+    };
+    let slides = |layer| cfg.slides(layer, |layer| layer >= own.max_window_layers);
+    let variant = Variant {
+        mlp: Mlp::Gated { bias: false },
+        mixture: &mixture,
+        projected: &projected,
+        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}

@@ -1,0 +1,40 @@
+//! GLM-4.5 (<https://arxiv.org/abs/2508.06471>): Llama with the mixtures of DeepSeek-V3; positions turn a part of each head.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Mlp, Norm},
+    deepseek_v3::Chosen,
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4_moe", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    use_qk_norm: bool,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "num_key_value_heads": 8, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "partial_rotary_factor": 0.5,
+        "num_experts_per_tok": 8, "n_group": 1, "topk_group": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.0,
+        "first_k_dense_replace": 1, "use_qk_norm": false, "num_nextn_predict_layers": 1,
+    });
+    let cfg = Config::of(request, &defaults)?;
+    let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
+    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
+        "q" | "k" if own.use_qk_norm => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
+        _ => x.clone(),
+    };
+    let variant =
+        Variant { mlp: Mlp::Gated { bias: false }, mixture: &mixture, projected: &projected, output_bias: false, ..Variant::new(&cfg)? };
+    decoder(request, &cfg, &variant)
+}

@@ -52,7 +52,7 @@ fn no_config_makes_an_architecture_panic_or_hang() {
             for (what, config) in mutations(&checkpoint.config) {
                 let start = Instant::now();
                 let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.build(&config))).is_err();
-                if panicked || start.elapsed() > Duration::from_secs(5) {
+                if panicked || start.elapsed() > Duration::from_secs(60) {
                     failures.push(format!("{} with {what}", folder.display()));
                 }
             }

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "mbart",
     base: "model",
-    heads: &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
+    heads: &[Head::Base, Head::SequenceClassification, Head::Seq2SeqLm],
     build,
 };
 

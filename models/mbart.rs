@@ -12,12 +12,8 @@ use crate::{
     positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mbart",
-    base: "model",
-    heads: &[Head::Base, Head::SequenceClassification, Head::Seq2SeqLm],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "mbart", base: "model", heads: &[Head::Base, Head::SequenceClassification, Head::Seq2SeqLm], build };
 
 const VARIANT: Variant =
     Variant { norm_first: true, embedding_norm: EmbeddingNorm::OfSum, positions: positions::learned::<2>, shifted: behind_language };

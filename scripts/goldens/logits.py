@@ -384,3 +384,6 @@ inputs = json.dumps({name: [[short(x) for x in row] for row in rows.tolist()] fo
 (OUT / "runs.json").write_text(lines(runs) + "\n")
 (OUT / "stop_strings.json").write_text(lines(stops) + "\n")
 (OUT / "configurations.json").write_text(lines(configurations) + "\n")
+defaults = GenerationConfig()._get_default_generation_params()
+parameters = {name: defaults.get(name) for name in sorted(vars(GenerationConfig())) if not name.startswith("_")}
+(OUT / "parameters.json").write_text(json.dumps(parameters, indent=1) + "\n")

@@ -58,9 +58,12 @@ fn parameters_that_nobody_knows_are_named() {
     let of = |name: &str, value: Value| resolve(&Value::Null, &fields(&json!({name: value}))).unwrap_err();
     let error = of("temprature", json!(0.5));
     assert!(error.kind() == ErrorKind::Request && error.to_string().starts_with("temprature: no such"), "{error}");
-    for (name, value) in
-        [("num_beam_groups", json!(2)), ("penalty_alpha", json!(0.6)), ("constraints", json!([1])), ("use_cache", json!(false))]
-    {
+    for (name, value) in [
+        ("num_beam_groups", json!(2)),
+        ("penalty_alpha", json!(0.6)),
+        ("constraints", json!([1])),
+        ("cache_implementation", json!("quantized")),
+    ] {
         let error = of(name, value);
         assert!(error.kind() == ErrorKind::Unsupported && error.to_string().starts_with(name), "{error}");
     }
@@ -68,4 +71,48 @@ fn parameters_that_nobody_knows_are_named() {
     let error = of("temperature", json!("hot"));
     assert!(error.to_string().starts_with("temperature: "), "{error}");
     assert!(resolve(&json!({"num_beam_groups": 3, "num_beams": 3}), &Map::new()).is_err());
+    // What a checkpoint says about the cache and about what is told does not matter.
+    assert!(resolve(&json!({"cache_implementation": "quantized", "output_hidden_states": true, "use_cache": false}), &Map::new()).is_ok());
+}
+
+/// Every field of the reference's `GenerationConfig` is one that a call may have: with the reference's default it changes nothing, and with
+/// another value it is honoured, or refused by name.
+#[test]
+fn every_parameter_of_the_reference_is_honoured_or_refused_by_name() {
+    let parameters = goldens("parameters");
+    let parameters = parameters.as_object().unwrap();
+    // What a file says about itself.
+    let about_files = ["transformers_version"];
+    let mut honoured = 0;
+    for (name, default) in parameters.iter().filter(|(name, _)| !about_files.contains(&name.as_str())) {
+        assert!(GenerationConfig::knows(name), "{name}");
+        let with = |value: Value| resolve(&Value::Null, &fields(&json!({name: value})));
+        let by_default = with(default.clone()).unwrap();
+        if GenerationConfig::PARAMETERS.contains(&name.as_str()) {
+            honoured += 1;
+            continue;
+        }
+        assert_eq!(by_default, resolve(&Value::Null, &Map::new()).unwrap(), "{name}: {default}");
+        // No value has two meanings: one that is none of theirs is refused for all of them.
+        let error = with(json!([["nothing"]])).unwrap_err();
+        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().starts_with(name.as_str()), "{name}: {error}");
+    }
+    let own: Vec<&&str> = GenerationConfig::PARAMETERS.iter().filter(|name| !parameters.contains_key(**name)).collect();
+    assert_eq!(own, [&"logprobs", &"negative_prompt_ids", &"seed"], "an argument of `generate`, and two of our own");
+    assert_eq!(honoured + own.len(), GenerationConfig::PARAMETERS.len());
+    // Matters of speed and memory, for which Python gives the same answers.
+    let speed = json!({
+        "use_cache": false, "cache_implementation": "static", "cache_config": {}, "max_cache_len": 99, "compile_config": {}, "disable_compile": true,
+        "prefill_chunk_size": 5, "low_memory": true,
+    });
+    assert_eq!(resolve(&Value::Null, &fields(&speed)).unwrap(), resolve(&Value::Null, &Map::new()).unwrap());
+    for (name, value) in [
+        ("cache_implementation", "lossy"),
+        ("prefill_chunk_size", "0"),
+        ("output_attentions", "true"),
+        ("assistant_ensemble_weight", "0.5"),
+    ] {
+        let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+        assert!(resolve(&Value::Null, &fields(&json!({name: value}))).unwrap_err().to_string().starts_with(name));
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::others::is_off;
 use crate::{Error, Result};
 
 /// What a checkpoint says about generation, as it says it: the fields of `generation_config.json`, or where that is missing those of
@@ -32,8 +33,7 @@ impl GenerationDefaults {
             }
         }
         for (name, value) in &fields {
-            // The cache is a matter of speed, and a checkpoint saved while training says nothing about it.
-            if name != "use_cache" && is_off(name, value) == Some(false) {
+            if is_off(name, value) == Some(false) {
                 return Err(Error::unsupported(format!("{file}: {name} {value}: this way to generate is not supported")));
             }
         }
@@ -53,6 +53,7 @@ fn fields_of(object: &Map<String, Value>) -> Map<String, Value> {
 /// The parameters of a call.
 pub(super) const KNOWN: &[&str] = &[
     "assistant_confidence_threshold",
+    "assistant_lookbehind",
     "bad_words_ids",
     "begin_suppress_tokens",
     "bos_token_id",
@@ -95,6 +96,7 @@ pub(super) const KNOWN: &[&str] = &[
     "sequence_bias",
     "stop_strings",
     "suppress_tokens",
+    "target_lookbehind",
     "temperature",
     "top_h",
     "top_k",
@@ -102,20 +104,3 @@ pub(super) const KNOWN: &[&str] = &[
     "typical_p",
     "watermarking_config",
 ];
-
-/// Parameters of the reference that change the tokens and that this version does not have, with the values that turn them off.
-/// The reference itself has most of them only in repositories of code.
-pub(super) fn is_off(name: &str, value: &Value) -> Option<bool> {
-    let number = |off: &[f64]| value.as_f64().is_some_and(|x| off.contains(&x));
-    let off = match name {
-        "num_beam_groups" => number(&[0.0, 1.0]),
-        "diversity_penalty" | "penalty_alpha" => number(&[0.0]),
-        "token_healing" | "use_mtp" | "is_assistant" | "low_memory" => value == &Value::Bool(false),
-        "use_cache" => value == &Value::Bool(true),
-        "constraints" | "force_words_ids" | "dola_layers" | "assistant_early_exit" | "assistant_ensemble_weight" | "speculation_type" => {
-            false
-        }
-        _ => return None,
-    };
-    Some(off || value.is_null())
-}

@@ -7,13 +7,15 @@
 
 mod checkpoint;
 mod fields;
+mod others;
 mod watermarking;
 
 use serde_json::{Map, Value};
 
 pub use checkpoint::GenerationDefaults;
-use checkpoint::{KNOWN, is_off};
+use checkpoint::KNOWN;
 use fields::Fields;
+use others::{is_off, is_without_effect};
 pub use watermarking::Watermarking;
 
 use crate::{Error, ErrorKind, Result};
@@ -86,6 +88,8 @@ pub struct GenerationConfig {
     /// `constant`, `heuristic` or `heuristic_transient`.
     pub num_assistant_tokens_schedule: String,
     pub assistant_confidence_threshold: f64,
+    pub assistant_lookbehind: usize,
+    pub target_lookbehind: usize,
     pub output_scores: bool,
     pub output_logits: bool,
     /// Whether the answers of a pipeline tell scores and logits.
@@ -114,14 +118,14 @@ impl GenerationConfig {
 
     /// Whether a call may have an argument of this name.
     pub fn knows(name: &str) -> bool {
-        KNOWN.contains(&name) || is_off(name, &Value::Null).is_some()
+        KNOWN.contains(&name) || is_off(name, &Value::Null).or_else(|| is_without_effect(name, &Value::Null)).is_some()
     }
 
     /// The configuration of a call: its arguments over the pipeline's defaults, the checkpoint's and the library's.
     pub fn resolve(checkpoint: &GenerationDefaults, pipeline: &Map<String, Value>, call: &Map<String, Value>) -> Result<Self> {
         let mut fields: Map<String, Value> = checkpoint.fields.clone();
         for (name, value) in call {
-            match is_off(name, value) {
+            match is_off(name, value).or_else(|| is_without_effect(name, value)) {
                 None if !KNOWN.contains(&name.as_str()) => {
                     return Err(Error::request(name, format!("no such generation parameter; there are {}", KNOWN.join(", "))));
                 }

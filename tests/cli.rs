@@ -355,6 +355,19 @@ fn how_fast_a_model_is() {
     }
     program.fails(&["bench", &model, "--runs", "0"], b"", &["--runs"]);
 
+    // Models that generate, with an encoder and without, as a task has them and as they are.
+    for (name, task) in
+        [("gpt2/causal_lm", "text-generation"), ("t5/seq2seq", "summarization"), ("encoder-decoder/seq2seq", "text2text-generation")]
+    {
+        let model = golden("generate/models").join(name).to_str().unwrap().to_owned();
+        let sizes = ["--prompt-tokens", "9", "--new-tokens", "5", "--batch", "2", "--runs", "2", "--json"];
+        for own in [&[][..], &["--task", task]] {
+            let bench = program.json(&[&["bench", &model], own, &sizes].concat(), b"");
+            assert_eq!([&bench["prompt_tokens"], &bench["new_tokens"], &bench["batch"]], [9, 5, 2], "{name}: {bench}");
+            assert!(["prefill_ms", "decode_tokens_per_second"].iter().all(|field| bench[field].as_f64().unwrap() > 0.0), "{name}: {bench}");
+        }
+    }
+
     let file = program.folder.path().join("sentences.txt");
     fs::write(&file, "one\n\ntwo words\n").unwrap();
     let model = golden("bert/sentence_mean").to_str().unwrap().to_owned();

@@ -48,11 +48,11 @@ pub(super) struct Bench {
     /// Measure a call of --task: FILE, or standard input for -, holds what `formers run --request` reads.
     #[arg(long, value_name = "FILE|-", requires = "task", conflicts_with_all = ["batch", "seq", "sentences", "prompt_tokens", "new_tokens"])]
     request: Option<String>,
-    /// Measure generation: prompts of so many tokens; 128 by default for models that generate.
-    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "task", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
+    /// Measure generation: prompts of so many tokens, which an encoder reads where there is one; 128 by default for models that generate.
+    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
     prompt_tokens: Option<u32>,
     /// Measure generation: so many new tokens; 64 by default for models that generate.
-    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "task", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["seq", "sentences"], value_parser = clap::value_parser!(u32).range(1..))]
     new_tokens: Option<u32>,
     /// Write ONNX Runtime's profile of every operator: to this path, a time stamp and `.json`.
     #[arg(long, value_name = "PATH")]
@@ -90,9 +90,9 @@ impl Bench {
         let model = pretrained.model(head)?;
         let load_ms = milliseconds(start);
 
-        if head == Head::CausalLm {
+        if matches!(head, Head::CausalLm | Head::Seq2SeqLm) {
             let device = model.roles().next().map_or(Ok(&Device::Cpu), |role| model.session(role).map(Session::device))?;
-            return self.report(&pretrained, device, load_ms, self.generation(&pretrained, &model)?);
+            return self.report(&pretrained, device, load_ms, self.generation(&pretrained, &model, head)?);
         }
         let session = model.session("model")?;
         if self.prompt_tokens.or(self.new_tokens).is_some() {
@@ -125,17 +125,23 @@ impl Bench {
         self.report(&pretrained, session.device(), load_ms, measured)
     }
 
-    /// A prompt of random tokens, and then always the likeliest one; the first run warms up.
-    fn generation(&self, pretrained: &Pretrained, model: &Model) -> Result<Measured> {
+    /// A prompt of random tokens, and then always the likeliest one; the first run warms up. Where an encoder reads the prompt, the
+    /// decoder begins with one token.
+    fn generation(&self, pretrained: &Pretrained, model: &Model, head: Head) -> Result<Measured> {
         let batch = self.batch.unwrap_or(1);
         let (prompt_tokens, new_tokens) = (self.prompt_tokens.unwrap_or(128), self.new_tokens.unwrap_or(64));
         let random = Random { config: pretrained.config.value(), batch: batch as usize, seq: prompt_tokens as usize };
         let ids = random.ids(batch as usize * prompt_tokens as usize);
         let prompts: Vec<&[u32]> = ids.chunks(prompt_tokens as usize).collect();
+        let config = pretrained.config.value();
+        let begin = [random.integer("decoder_start_token_id").and_then(|id| u32::try_from(id).ok()).unwrap_or(0)];
         let run = || -> Result<(f64, f64)> {
-            let mut decoder = generate::open(model, pretrained.config.value())?;
             let start = Instant::now();
-            let mut logits = decoder.forward(&prompts)?;
+            let (mut decoder, first) = match head {
+                Head::Seq2SeqLm => (generate::open_two_sided(model, config, &prompts)?, vec![&begin[..]; prompts.len()]),
+                _ => (generate::open(model, config)?, prompts.clone()),
+            };
+            let mut logits = decoder.forward(&first)?;
             let prefill = milliseconds(start);
             let start = Instant::now();
             for _ in 0..new_tokens {

@@ -57,7 +57,10 @@ pub(super) struct Random<'a> {
 impl Random<'_> {
     /// So many tokens of the vocabulary.
     pub(super) fn ids(&self, count: usize) -> Vec<u32> {
-        let vocabulary = u64::try_from(self.integer("vocab_size").unwrap_or(1000)).unwrap_or(1000).max(1);
+        // Of two models in one, the first reads.
+        let reader = || self.config.get("encoder").and_then(|encoder| encoder.get("vocab_size")).and_then(Json::as_i64);
+        let size = self.integer("vocab_size").or_else(reader).unwrap_or(1000);
+        let vocabulary = u64::try_from(size).unwrap_or(1000).max(1);
         let mut random = random();
         (0..count).map(|_| (random() % vocabulary) as u32).collect()
     }
@@ -97,7 +100,7 @@ impl Random<'_> {
         port.shape.iter().enumerate().map(size).collect()
     }
 
-    fn integer(&self, field: &str) -> Option<i64> {
+    pub(super) fn integer(&self, field: &str) -> Option<i64> {
         self.config.get(field).and_then(Json::as_i64)
     }
 }

@@ -96,6 +96,11 @@ fn wrong_requests_name_the_field() {
         (json!("a"), json!({"stop_sequence": ""}), "parameters.stop_sequence"),
         (json!("a"), json!({"batch_size": 0}), "parameters.batch_size"),
         (json!("a"), json!({"num_beams": 0}), "num_beams"),
+        (json!("a"), json!({"guidance_scale": 1.5}), "parameters.guidance_scale"),
+        (json!("a"), json!({"output_scores": true}), "parameters.output_scores"),
+        (json!("a"), json!({"regex": "(a"}), "regex"),
+        (json!("a"), json!({"json_schema": {"type": "integer", "minimum": 5, "maximum": 4}}), "json_schema"),
+        (json!("a"), json!({"assistant_model": 3}), "parameters.assistant_model"),
     ] {
         refused("text2text-generation", bart, inputs, parameters, place);
     }
@@ -103,6 +108,113 @@ fn wrong_requests_name_the_field() {
     refused("translation", "m2m_100/seq2seq", json!("a"), json!({"src_lang": "de"}), "parameters.tgt_lang");
     refused("translation", "m2m_100/seq2seq", json!("a"), json!({"src_lang": "xx", "tgt_lang": "de"}), "parameters.src_lang");
     refused("translation_de_to_fr", "m2m_100/seq2seq", json!("a"), json!({"forced_bos_token_id": 3}), "parameters.forced_bos_token_id");
+}
+
+/// Drafts, what came before and what another model guesses, leave answers as they are: by the best token and by chance, at once and
+/// as they come; with beams they are not used.
+#[test]
+fn drafts_change_nothing() {
+    let families = [
+        "bart/seq2seq",
+        "bart/seq2seq_b",
+        "blenderbot/seq2seq",
+        "blenderbot-small/seq2seq",
+        "encoder-decoder/seq2seq",
+        "encoder-decoder/seq2seq_roberta",
+        "longt5/seq2seq",
+        "marian/seq2seq",
+        "marian/seq2seq_b",
+        "mt5/seq2seq",
+        "pegasus/seq2seq",
+        "t5/seq2seq",
+        "t5/seq2seq_b",
+        "umt5/seq2seq",
+    ];
+    for name in families {
+        let model = Text2TextGeneration::from_pretrained(&golden(name)).unwrap();
+        let run = |generation: Value, assistant: Option<&str>| {
+            let options = text2text_generation::Options { assistant_model: assistant.map(golden), ..options(generation) };
+            let whole: Vec<_> = model.run_many(&TEXTS[..3], &options).unwrap().into_iter().map(Result::unwrap).collect();
+            if options.generation["num_beams"] == 1 {
+                let pieces: String = model.stream(TEXTS[0], &options).unwrap().map(Result::unwrap).collect();
+                assert_eq!(pieces, whole[0][0].text, "{name}");
+            }
+            whole
+        };
+        let greedy = json!({"num_beams": 1, "max_new_tokens": 30});
+        let plain = run(greedy.clone(), None);
+        for drafts in [json!({"prompt_lookup_num_tokens": 1}), json!({"prompt_lookup_num_tokens": 5, "max_matching_ngram_size": 1})] {
+            let drafted = drafts.as_object().unwrap().iter().fold(greedy.clone(), with);
+            assert_eq!(run(drafted, None), plain, "{name} {drafts}");
+        }
+        let beams = json!({"num_beams": 3, "max_new_tokens": 12});
+        assert_eq!(run(with(beams.clone(), (&"prompt_lookup_num_tokens".into(), &json!(3))), None), run(beams, None), "{name}");
+        assert_eq!(run(greedy.clone(), Some(name)), plain, "{name} guesses for itself");
+        let unsure = json!({"num_beams": 1, "max_new_tokens": 30, "num_assistant_tokens": 4, "assistant_confidence_threshold": 0});
+        assert_eq!(run(unsure, Some(name)), plain, "{name} guesses for itself");
+    }
+    // Other weights with the same tokens guess wrongly, and what is wrong is taken back.
+    let model = Text2TextGeneration::from_pretrained(&golden("bart/seq2seq")).unwrap();
+    let assisted =
+        |generation: Value| text2text_generation::Options { assistant_model: Some(golden("bart/seq2seq_c")), ..options(generation) };
+    for generation in [
+        json!({"num_beams": 1, "max_new_tokens": 30}),
+        json!({"num_beams": 1, "max_new_tokens": 30, "repetition_penalty": 1.4, "encoder_no_repeat_ngram_size": 2}),
+    ] {
+        assert_eq!(
+            model.run_many(&TEXTS, &assisted(generation.clone())).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>(),
+            model.run_many(&TEXTS, &options(generation)).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
+        );
+    }
+    // By chance the same tokens come only where one alone is possible; but the same seed gives the same answer.
+    let sampled = || json!({"num_beams": 1, "max_new_tokens": 20, "do_sample": true, "seed": 5});
+    let one = |options: &text2text_generation::Options| model.run_many(&TEXTS[..1], options).unwrap().pop().unwrap().unwrap();
+    assert_eq!(one(&assisted(sampled())), one(&assisted(sampled())));
+    let sure = with(sampled(), (&"top_k".into(), &json!(1)));
+    assert_eq!(one(&assisted(sure.clone())), one(&options(sure)));
+    let error = model
+        .run_many(&TEXTS, &options(json!({"num_beams": 1, "do_sample": true, "num_return_sequences": 2, "prompt_lookup_num_tokens": 3})));
+    assert!(error.unwrap_err().to_string().starts_with("num_return_sequences: "));
+}
+
+/// A model that reads and writes is helped by another of its kind.
+#[test]
+fn assistants_are_of_the_same_kind() {
+    let assisted = |name: &str| Text2TextGeneration::builder(&golden("bart/seq2seq")).assistant_model(golden(name)).build();
+    assert!(assisted("bart/seq2seq_c").is_ok());
+    for other in ["gpt2/causal_lm", "nothing"] {
+        let error = assisted(other).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("assistant_model: "), "{error}");
+    }
+}
+
+/// What is told as it comes is what is told at once; beams, lists and tokens are told at once only.
+#[test]
+fn calls_are_answered_as_the_text_comes() {
+    for (task, model, field, more) in [
+        ("text2text-generation", "bart/seq2seq", "generated_text", json!({})),
+        ("summarization", "pegasus/seq2seq", "summary_text", json!({})),
+        ("translation", "m2m_100/seq2seq", "translation_text", json!({"src_lang": "de", "tgt_lang": "fr"})),
+        ("translation_de_to_fr", "m2m_100/seq2seq", "translation_text", json!({})),
+    ] {
+        let pipeline = formers::pipeline(task, Options::new(golden(model))).unwrap();
+        let parameters = |own: Value| own.as_object().unwrap().iter().fold(more.clone(), with);
+        let text = json!(TEXTS[0]);
+        let greedy = parameters(json!({"num_beams": 1, "max_new_tokens": 20}));
+        let pieces: Vec<String> = pipeline.stream_call(&text, &greedy).unwrap().unwrap().map(Result::unwrap).collect();
+        assert!(pieces.len() > 1, "{task}: {pieces:?}");
+        assert_eq!(json!(pieces.concat()), pipeline.call(&text, &greedy).unwrap()[0][field], "{task}");
+        for (inputs, own) in [
+            (text.clone(), json!({})),
+            (json!([TEXTS[0]]), json!({"num_beams": 1})),
+            (text.clone(), json!({"num_beams": 1, "return_tensors": true})),
+            (text.clone(), json!({"num_beams": 1, "do_sample": true, "num_return_sequences": 2})),
+        ] {
+            assert!(pipeline.stream_call(&inputs, &parameters(own.clone())).unwrap().is_none(), "{task}: {inputs} {own}");
+        }
+        let error = pipeline.stream_call(&text, &parameters(json!({"nothing": 1}))).map(drop).unwrap_err();
+        assert!(error.to_string().starts_with("parameters.nothing: "), "{error}");
+    }
 }
 
 #[test]

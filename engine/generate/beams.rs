@@ -57,6 +57,8 @@ pub enum Choice<'a> {
     Best,
     /// By chance.
     Sample(&'a mut Sampler),
+    /// By chance, and where too few have a probability, behind those the best that have none: a constraint may leave few ways on.
+    SampleFew(&'a mut Sampler),
     /// By the caller.
     Own(OwnChoice<'a>),
 }
@@ -197,11 +199,12 @@ impl BeamSearch {
                 top(summed, wanted, &mut self.best);
                 self.best.clone()
             }
-            Choice::Sample(_) | Choice::Own(_) => {
+            Choice::Sample(_) | Choice::SampleFew(_) | Choice::Own(_) => {
                 self.scores.clear();
                 self.scores.extend(summed);
                 let places = match choice {
                     Choice::Sample(sampler) => sampler.choose_many(&self.scores, wanted)?,
+                    Choice::SampleFew(sampler) => sampler.choose_few(&self.scores, wanted)?,
                     Choice::Own(choose) => choose(&self.scores, wanted)?,
                     Choice::Best => Vec::new(),
                 };

@@ -11,6 +11,7 @@ use super::search::beams;
 use super::steps::Steps;
 use super::stopping::{StopReason, StopWhen, Stopping, TokenBytes};
 use crate::config::GenerationConfig;
+use crate::session::memory;
 use crate::{Error, ErrorKind, Result};
 
 /// The bytes of each token.
@@ -76,8 +77,8 @@ pub fn generate<M: LanguageModel>(
     generate_assisted(make, None, prompts, settings)
 }
 
-/// Makes an assistant without rows.
-pub type MakeAssistant<'m, M> = &'m dyn Fn() -> Result<Assistant<M>>;
+/// Makes an assistant without rows for the prompt at a place.
+pub type MakeAssistant<'m, M> = &'m dyn Fn(usize) -> Result<Assistant<M>>;
 
 /// As [`generate`], with a smaller model whose guesses are checked, where there is one: the same answers, sooner. Beams have no guesses.
 pub fn generate_assisted<M: LanguageModel>(
@@ -118,8 +119,8 @@ pub fn generate_assisted<M: LanguageModel>(
             if let Some(guide) = guide(places)? {
                 steps = steps.guided(guide, settings)?;
             }
-            if let Some(assistant) = assistant {
-                steps = steps.assisted(assistant()?, settings)?;
+            if let (Some(assistant), Some(&place)) = (assistant, places.first()) {
+                steps = steps.assisted(assistant(place)?, settings)?;
             }
             while !steps.step()?.is_empty() {}
             places.iter().zip(steps.finish()).for_each(|(place, answers)| found[*place] = Ok(answers));
@@ -153,6 +154,19 @@ pub(super) fn supported(config: &GenerationConfig) -> Result<()> {
     }
     Ok(())
 }
+
+/// Rows whose logits would not fit in memory are an error before there are any: asking for more than there is ends the process.
+pub(super) fn room_for(rows: usize, vocabulary: usize, config: &GenerationConfig) -> Result<()> {
+    let bytes = rows.saturating_mul(vocabulary).saturating_mul(LOGITS_BYTES);
+    if bytes as u64 <= memory::available() {
+        return Ok(());
+    }
+    let name = if config.num_beams > 1 { "num_beams" } else { "num_return_sequences" };
+    Err(Error::request(name, format!("no memory for the logits of {rows} rows ({} MB); ask for fewer", bytes >> 20)))
+}
+
+/// What a token of a row takes: its logit, a copy for the choice, and one of the graph's own.
+const LOGITS_BYTES: usize = 3 * size_of::<f32>();
 
 /// What a model says of a row that is longer than the positions that it has, in words; rotary models go beyond theirs without.
 pub(super) fn beyond(error: Error, length: usize, positions: Option<usize>) -> Error {
@@ -194,4 +208,25 @@ pub(super) fn prepared_all(prompt: &[u32], sources: &[Vec<u32>], settings: &Sett
         None => stopping,
     };
     Ok((Processors::new(config, context)?, stopping))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::config::GenerationDefaults;
+
+    #[test]
+    fn more_logits_than_memory_are_refused_by_name() {
+        for (name, parameters) in [
+            ("num_beams", json!({"num_beams": 60_000})),
+            ("num_return_sequences", json!({"num_return_sequences": 60_000, "do_sample": true})),
+        ] {
+            let config = GenerationConfig::resolve(&GenerationDefaults::default(), &Map::new(), parameters.as_object().unwrap()).unwrap();
+            assert!(room_for(60_000, 300, &config).is_ok());
+            let error = room_for(60_000, usize::MAX / 8, &config).unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains("60000 rows"), "{error}");
+        }
+    }
 }

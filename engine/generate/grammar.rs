@@ -160,6 +160,10 @@ impl Processor for Held {
 
     fn process_rows(&mut self, rows: &[Row<'_>], logits: &mut [f32]) -> Result<()> {
         let Some(vocabulary) = logits.len().checked_div(rows.len()).filter(|v| *v > 0) else { return Ok(()) };
+        // What is forced goes before what must match.
+        if rows.iter().any(|row| row.history.len() < self.prompt) {
+            return Ok(());
+        }
         let mut before = std::mem::take(&mut self.rows);
         for (row, logits) in rows.iter().zip(logits.chunks_exact_mut(vocabulary)) {
             let mut progress = self.progress(&mut before, row.history.get(self.prompt..).unwrap_or_default(), rows.len() == 1)?;

@@ -27,7 +27,7 @@ mod stream;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
-pub use drafts::{Assistant, AssistantConfig, Schedule};
+pub use drafts::{Assistant, AssistantConfig, Respell, Schedule};
 pub use exported::{ExportedDecoder, ExportedSeq2Seq};
 pub use generating::{Generated, MakeAssistant, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_assisted};
 pub use open::{check_two_sided, open, open_two_sided};

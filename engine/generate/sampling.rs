@@ -87,11 +87,30 @@ impl Sampler {
                 format!("{possible} continuations have a probability, and beam sampling needs {count}; let more through (top_k, top_p, …)");
             return Err(Error::request("num_beams", message));
         }
+        Ok(self.race(count))
+    }
+
+    /// As [`Self::choose_many`], and where too few tokens have a probability, behind those the best of the others.
+    pub fn choose_few(&mut self, logits: &[f32], count: usize) -> Result<Vec<usize>> {
+        softmax_into(logits, &mut self.probabilities);
+        checked_sum(&self.probabilities)?;
+        let possible = self.probabilities.iter().filter(|p| **p > 0.0).count();
+        let mut chosen = self.race(count.min(possible));
+        if chosen.len() < count {
+            top(logits.iter().copied(), count, &mut self.best);
+            let others: Vec<usize> = self.best.iter().map(|(_, place)| *place).filter(|place| !chosen.contains(place)).collect();
+            chosen.extend(others.into_iter().take(count - chosen.len()));
+        }
+        Ok(chosen)
+    }
+
+    /// So many tokens, each as likely as its share of what is left.
+    fn race(&mut self, count: usize) -> Vec<usize> {
         for p in &mut self.probabilities {
             *p = if *p > 0.0 { (f64::from(*p).ln() - exponential(uniform(&mut self.random)).ln()) as f32 } else { f32::NEG_INFINITY };
         }
         top(self.probabilities.iter().copied(), count, &mut self.best);
-        Ok(self.best.iter().map(|(_, place)| *place).collect())
+        self.best.iter().map(|(_, place)| *place).collect()
     }
 }
 
@@ -179,5 +198,8 @@ mod tests {
             assert!(sampler.choose(logits).is_err(), "{logits:?}");
         }
         assert!(sampler.choose_many(&[0.0, f32::NEG_INFINITY], 2).is_err());
+        assert_eq!(sampler.choose_few(&[f32::NEG_INFINITY, -2e9, 0.0, -1e9], 3).unwrap(), [2, 3, 1]);
+        assert_eq!(sampler.choose_few(&[f32::NEG_INFINITY, f32::NEG_INFINITY, 0.0], 3).unwrap(), [2, 0, 1]);
+        assert!(sampler.choose_few(&[f32::NEG_INFINITY; 2], 1).is_err());
     }
 }

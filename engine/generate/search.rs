@@ -2,7 +2,7 @@
 
 use super::beams::{BeamConfig, BeamSearch, Choice, Hypothesis};
 use super::decoder::LanguageModel;
-use super::generating::{Generated, Settings, beyond, prepared_all};
+use super::generating::{Generated, Settings, beyond, prepared_all, room_for};
 use super::guide::Guide;
 use super::log_softmax;
 use super::processors::Row;
@@ -29,9 +29,10 @@ pub(super) fn beams<M: LanguageModel>(
     let mut sampler = config.do_sample.then(|| config.seed.map_or_else(Sampler::from_time, Sampler::new));
     let positions = settings.max_position_embeddings;
     let first = model.forward(prompts).map_err(|error| beyond(error, prompt.len(), positions))?;
+    let vocabulary = first.len() / prompts.len().max(1);
+    room_for(prompts.len() * count, vocabulary, config)?;
     // Each prompt ran once, for all of its beams.
     model.select(&(0..prompts.len() * count).map(|row| row / count).collect::<Vec<_>>())?;
-    let vocabulary = first.len() / prompts.len().max(1);
     let mut logits: Vec<f32> = first.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
     let negative = config.negative_prompt_ids.as_deref();
     let mut guide = guide.map(|guide| Guide::new(guide, prompts, negative, count)).transpose()?;
@@ -44,7 +45,11 @@ pub(super) fn beams<M: LanguageModel>(
         let rows: Vec<Row<'_>> = search.rows().map(row).collect();
         processors.process(&rows, &mut logits)?;
         record.scores(&logits, vocabulary);
-        let mut choice = sampler.as_mut().map_or(Choice::Best, Choice::Sample);
+        let mut choice = match &mut sampler {
+            Some(sampler) if settings.own_processors.is_some() => Choice::SampleFew(sampler),
+            Some(sampler) => Choice::Sample(sampler),
+            None => Choice::Best,
+        };
         let ran: Vec<usize> = rows.iter().map(|row| row.index).collect();
         let continued = search.advance(&logits, &mut choice, &mut |row, history| stopping.check(row, history).is_some())?;
         if search.is_done() {

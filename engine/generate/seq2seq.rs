@@ -115,6 +115,14 @@ impl LanguageModel for Seq2Seq<'_> {
     fn sources(&self) -> &[Vec<u32>] {
         &self.sources
     }
+
+    fn extend(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.decoder.extend(tokens)
+    }
+
+    fn cut(&mut self, length: usize) -> Result<()> {
+        self.decoder.cut(length)
+    }
 }
 
 /// The texts that rows with these texts need: one for each run of rows that have the same, where all runs are of one length; else one

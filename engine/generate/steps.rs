@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::decoder::LanguageModel;
 use super::drafts::{Assistant, Drafts, Guess};
-use super::generating::{Generated, Settings, beyond, supported};
+use super::generating::{Generated, Settings, beyond, room_for, supported};
 use super::guide::Guide;
 use crate::{Error, Result};
 
@@ -62,13 +62,15 @@ impl<M: LanguageModel> Steps<M> {
         let vocabulary = logits.len() / prompts.len().max(1);
         // Each prompt ran once, for all of its answers.
         if count > 1 {
+            room_for(answers.len(), vocabulary, settings.config)?;
             let rows: Vec<usize> = (0..answers.len()).map(|row| row / count).collect();
             model.select(&rows)?;
             logits = logits.chunks(vocabulary.max(1)).flat_map(|row| row.repeat(count)).collect();
         }
         let open = (0..answers.len()).collect();
         let steps = Self { model, answers, count, open, logits, vocabulary, guide: None, drafts: None, guesses: Vec::new(), positions };
-        match Drafts::new(settings.config)? {
+        let source = steps.model.sources().first().map(Vec::as_slice).unwrap_or_default();
+        match Drafts::new(settings.config, source)? {
             Some(drafts) => steps.drafted(drafts),
             None => Ok(steps),
         }
@@ -92,7 +94,8 @@ impl<M: LanguageModel> Steps<M> {
     pub fn assisted(self, assistant: Assistant<M>, settings: &Settings<'_>) -> Result<Self> {
         match self.answers.first() {
             Some(answer) if self.drafts.is_none() => {
-                let drafts = Drafts::assisted(assistant, answer.history(), settings)?;
+                let source = self.model.sources().first().map_or(answer.history(), Vec::as_slice);
+                let drafts = Drafts::assisted(assistant, answer.history(), source, settings)?;
                 self.drafted(drafts)
             }
             _ => Ok(self),

@@ -21,7 +21,7 @@ pub struct Options {
     pub source: Source,
     /// Where models whose weights were converted to another type are kept; by default [`cache_dir`](super::cache_dir).
     pub converted: Option<std::path::PathBuf>,
-    /// A smaller model with the same tokens, a folder or a Hub name, that guesses what this one will say: text comes sooner, and is the
+    /// A smaller model, a folder or a Hub name, that guesses what this one will say: text comes sooner, and is the
     /// same. Only for tasks that generate.
     pub assistant_model: Option<String>,
 }

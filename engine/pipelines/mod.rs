@@ -5,7 +5,11 @@
 #![cfg_attr(not(all(feature = "text", feature = "image", feature = "audio")), allow(dead_code))] // what only other tasks use
 
 mod arguments;
+#[cfg(feature = "text")]
+mod assistant;
 mod builder;
+#[cfg(feature = "text")]
+mod constraint;
 #[cfg(feature = "image")]
 mod image;
 mod labels;

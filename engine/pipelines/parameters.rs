@@ -77,6 +77,41 @@ impl Parameters {
     }
 }
 
+/// The names of a list but for those of another, which are all in it.
+pub(super) const fn without<const N: usize>(all: &[&'static str], others: &[&str]) -> [&'static str; N] {
+    assert!(N + others.len() == all.len(), "the length is that of what is left");
+    let mut left = [""; N];
+    let (mut place, mut at) = (0, 0);
+    while at < all.len() {
+        if !contains(others, all[at]) {
+            left[place] = all[at];
+            place += 1;
+        }
+        at += 1;
+    }
+    left
+}
+
+/// Whether a list has a name.
+const fn contains(list: &[&str], name: &str) -> bool {
+    let mut at = 0;
+    while at < list.len() {
+        if same(list[at].as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
 /// The names of two lists as one.
 pub(super) const fn joined<const N: usize>(own: &[&'static str], others: &[&'static str]) -> [&'static str; N] {
     assert!(own.len() + others.len() == N, "the length is that of both lists");

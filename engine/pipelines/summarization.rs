@@ -4,9 +4,9 @@ use formers_models::Head;
 use serde_json::Value;
 
 use super::{
-    Parameters, Pipeline, Task, boxed,
+    Parameters, Pipeline, Task, TextIter, boxed,
     text_generation::TextPieces,
-    text_to_text::{self, PARAMETERS, TextToText},
+    text_to_text::{self, Call, PARAMETERS, TextToText},
 };
 use crate::{Result, config::GenerationConfig, model::Pretrained};
 
@@ -26,20 +26,13 @@ impl Summarization {
 
     /// The summaries of many texts, in their order, for each `num_return_sequences`; a text that fails does not harm the others.
     pub fn run_many(&self, texts: &[&str], options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
-        self.answers(texts.iter().copied().map(Ok).collect(), options)
+        self.model.answers(texts.iter().copied().map(Ok).collect(), options, warn)
     }
 
     /// The summary of a text, piece by piece as it comes; dropping it ends the work. It takes `num_beams` 1: beams are known only at the
     /// end.
     pub fn stream(&self, text: &str, options: &Options) -> Result<TextPieces<'_>> {
         self.model.stream(&self.model.encode(text, options)?, &self.model.configuration(options)?, options)
-    }
-
-    fn answers(&self, texts: Vec<Result<&str>>, options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
-        let config = self.model.configuration(options)?;
-        let encoded: Vec<Result<Vec<u32>>> = texts.into_iter().map(|text| self.model.encode(text?, options)).collect();
-        encoded.iter().flatten().for_each(|ids| warn(ids.len(), &config));
-        self.model.run(encoded, &config, options)
     }
 }
 
@@ -68,7 +61,7 @@ impl Pipeline for Summarization {
         heads: &[Head::Seq2SeqLm],
         inputs: "a string, or a list of strings",
         fields: &[],
-        parameters: PARAMETERS,
+        parameters: &PARAMETERS,
         load: boxed::<Self>,
     };
 
@@ -76,10 +69,12 @@ impl Pipeline for Summarization {
         Ok(Self { model: TextToText::load(pretrained, Self::TASK.id)? })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
-        let (options, tensors) = text_to_text::options(&mut parameters)?;
-        parameters.finish(Self::TASK.parameters)?;
-        let answers = self.answers(text_to_text::texts(inputs)?, &options)?;
-        text_to_text::shown("summary", inputs, answers, tensors)
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
+        call.shown("summary", self.model.answers(call.texts()?, &call.options, warn)?)
+    }
+
+    fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
+        self.model.stream_call(&Call::new(inputs, parameters, Self::TASK.parameters)?, warn)
     }
 }

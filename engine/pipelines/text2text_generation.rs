@@ -4,9 +4,9 @@ use formers_models::Head;
 use serde_json::Value;
 
 use super::{
-    Parameters, Pipeline, Task, boxed,
+    Parameters, Pipeline, Task, TextIter, boxed,
     text_generation::TextPieces,
-    text_to_text::{self, PARAMETERS, TextToText},
+    text_to_text::{self, Call, PARAMETERS, TextToText},
 };
 use crate::{Result, model::Pretrained};
 
@@ -33,13 +33,7 @@ impl Text2TextGeneration {
     /// What the model makes of many texts, in their order, for each `num_return_sequences` answers; a text that fails does not harm
     /// the others.
     pub fn run_many(&self, texts: &[&str], options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
-        self.answers(texts.iter().copied().map(Ok).collect(), options)
-    }
-
-    fn answers(&self, texts: Vec<Result<&str>>, options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
-        let config = self.model.configuration(options)?;
-        let encoded = texts.into_iter().map(|text| self.model.encode(text?, options)).collect();
-        self.model.run(encoded, &config, options)
+        self.model.answers(texts.iter().copied().map(Ok).collect(), options, |_, _| {})
     }
 }
 
@@ -52,7 +46,7 @@ impl Pipeline for Text2TextGeneration {
         heads: &[Head::Seq2SeqLm],
         inputs: "a string, or a list of strings",
         fields: &[],
-        parameters: PARAMETERS,
+        parameters: &PARAMETERS,
         load: boxed::<Self>,
     };
 
@@ -60,10 +54,12 @@ impl Pipeline for Text2TextGeneration {
         Ok(Self { model: TextToText::load(pretrained, Self::TASK.id)? })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
-        let (options, tensors) = text_to_text::options(&mut parameters)?;
-        parameters.finish(Self::TASK.parameters)?;
-        let answers = self.answers(text_to_text::texts(inputs)?, &options)?;
-        text_to_text::shown("generated", inputs, answers, tensors)
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
+        call.shown("generated", self.model.answers(call.texts()?, &call.options, |_, _| {})?)
+    }
+
+    fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
+        self.model.stream_call(&Call::new(inputs, parameters, Self::TASK.parameters)?, |_, _| {})
     }
 }

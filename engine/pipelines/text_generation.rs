@@ -1,31 +1,25 @@
 //! `text-generation`: how a text or a chat goes on.
 
-mod assistant;
 mod batches;
 mod call;
 mod parts;
 mod pieces;
 
-use std::{
-    num::NonZeroUsize,
-    sync::{Arc, OnceLock},
-};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use formers_models::Head;
-use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use assistant::Assistant;
 use call::{Call, Form, PARAMETERS};
 pub use parts::{AnswerParts, Part};
 pub use pieces::{Piece, Pieces, TextPieces};
 
-use super::{Parameters, Pipeline, Task, TextIter, arguments::all, boxed};
+use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, boxed, constraint::Words};
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, Vocabulary, stopping::StopWhen},
-    model::{self, Model, Pretrained},
+    generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, stopping::StopWhen},
+    model::{Model, Pretrained},
     postprocess::{answer, response::ResponseTemplate},
     preprocess::text::{
         EncodeOptions, Tokenizer,
@@ -35,9 +29,6 @@ use crate::{
 
 /// So many prompts run at once where the call does not say how many.
 const BATCH_SIZE: usize = 32;
-
-/// A `vocab_size` beyond all vocabularies takes no more memory than this many tokens.
-const MOST_TOKENS: usize = 1 << 22;
 
 /// Goes on with texts and chats.
 #[derive(Debug)]
@@ -49,12 +40,8 @@ pub struct TextGeneration {
     config: ModelConfig,
     defaults: GenerationDefaults,
     model: Model,
-    /// Made for the first constraint.
-    vocabulary: OnceLock<Vocabulary>,
-    /// How the model was loaded, and so its assistant.
-    options: model::Options,
-    /// Loaded with the model, or for the first call that names one.
-    assistant: OnceLock<Assistant>,
+    words: Words,
+    assistants: Assistants,
 }
 
 /// What to go on with.
@@ -83,7 +70,7 @@ pub struct Options {
     /// Parameters of Transformers' `generate`, by their names; 256 new tokens by sampling with temperature 0.7 where neither this
     /// nor the checkpoint says otherwise.
     pub generation: Map<String, Value>,
-    /// A smaller model that guesses ([`model::Options::assistant_model`]). A pipeline has only one: the first that it is given.
+    /// A smaller model that guesses ([`crate::Options::assistant_model`]). A pipeline has only one: the first that it is given.
     pub assistant_model: Option<String>,
     /// Ends an answer where it says so.
     pub stop: Option<StopWhen>,
@@ -142,8 +129,8 @@ impl TextGeneration {
         let encoded: Vec<Result<Encoded>> = prompts.iter().map(|prompt| self.encode(*prompt, options, &config)).collect();
         let good: Vec<&Encoded> = encoded.iter().filter_map(|encoded| encoded.as_ref().ok()).collect();
         let settings = self.settings(&config, options)?;
-        let assistant = self.assistant(options)?;
-        let begin = assistant.map(|assistant| move || assistant.begin(&options.generation));
+        let assistant = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)?;
+        let begin = assistant.map(|assistant| move |_: usize| assistant.begin(&options.generation, None));
         let assist = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
         let alone = formers_models::couples_rows(self.config.value());
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
@@ -198,8 +185,8 @@ impl TextGeneration {
         if config.is_guided() {
             steps = steps.guided(self.decoder()?, &settings)?;
         }
-        if let Some(assistant) = self.assistant(options)? {
-            steps = steps.assisted(assistant.begin(&options.generation)?, &settings)?;
+        if let Some(assistant) = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)? {
+            steps = steps.assisted(assistant.begin(&options.generation, None)?, &settings)?;
         }
         let mut text = TextStream::new(
             &self.tokenizer,
@@ -229,16 +216,11 @@ impl TextGeneration {
 
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
         let tokenizer = self.tokenizer.clone();
-        let hold = |constraint: &Constraint| {
-            if config.num_beams > 1 && config.do_sample {
-                let message = "beams need several ways to go on, which it may not leave: set do_sample to false, or num_beams to 1";
-                return Err(Error::request(constraint.name(), message));
-            }
-            self.vocabulary()?.hold(constraint, config.eos_token_id.as_deref().unwrap_or_default())
-        };
+        let vocab_size = self.size("vocab_size").unwrap_or(0);
+        let hold = |constraint: &Constraint| self.words.hold(constraint, config, &self.tokenizer, vocab_size);
         Ok(Settings {
             config,
-            vocab_size: self.size("vocab_size").unwrap_or(0),
+            vocab_size,
             // GPT-2's name of it.
             max_position_embeddings: self.size("max_position_embeddings").or_else(|| self.size("n_positions")),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
@@ -247,36 +229,9 @@ impl TextGeneration {
         })
     }
 
-    /// The texts of all tokens.
-    fn vocabulary(&self) -> Result<&Vocabulary> {
-        if let Some(vocabulary) = self.vocabulary.get() {
-            return Ok(vocabulary);
-        }
-        let size = self.tokenizer.vocab_size_with_added().max(self.size("vocab_size").unwrap_or(0)).min(MOST_TOKENS);
-        let text = |id: u32| (self.tokenizer.token_bytes(id).into_owned(), self.tokenizer.is_special_token(id));
-        let made = Vocabulary::new((0..u32::try_from(size).unwrap_or(u32::MAX)).into_par_iter().map(text).collect())?;
-        Ok(self.vocabulary.get_or_init(|| made))
-    }
-
     /// The model without rows.
     fn decoder(&self) -> Result<Box<dyn LanguageModel + Send + '_>> {
         generate::open(&self.model, self.config.value())
-    }
-
-    /// The model that guesses, where there is one.
-    fn assistant(&self, options: &Options) -> Result<Option<&Assistant>> {
-        let Some(name) = options.assistant_model.as_ref().or(self.options.assistant_model.as_ref()) else { return Ok(None) };
-        if self.assistant.get().is_none() {
-            let loaded = Assistant::load(name, &self.options, &self.tokenizer)?;
-            self.assistant.get_or_init(|| loaded);
-        }
-        match self.assistant.get() {
-            Some(assistant) if assistant.name != *name => {
-                let message = format!("{name}: this pipeline has {} already; load another for another assistant", assistant.name);
-                Err(Error::request("assistant_model", message))
-            }
-            found => Ok(found),
-        }
     }
 
     /// The arguments of `generate`. As in Python, a length in all counts without the prefix.
@@ -406,19 +361,17 @@ impl Pipeline for TextGeneration {
         generate::open(&model, pretrained.config.value()).map_err(named)?;
         let generation = pretrained.checkpoint.json("generation_config.json")?;
         let tokenizer_config = pretrained.checkpoint.json("tokenizer_config.json")?;
-        let pipeline = Self {
-            tokenizer: Arc::new(pretrained.tokenizer()?),
+        let tokenizer = Arc::new(pretrained.tokenizer()?);
+        Ok(Self {
+            assistants: Assistants::new(pretrained, Head::CausalLm, &tokenizer)?,
+            tokenizer,
             templates: ChatTemplates::from_files(&pretrained.checkpoint).map_err(named)?,
             response: tokenizer_config.and_then(|config| config.get("response_template").filter(|template| !template.is_null()).cloned()),
             config: pretrained.config.clone(),
             defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
             model,
-            vocabulary: OnceLock::new(),
-            options: pretrained.options.clone(),
-            assistant: OnceLock::new(),
-        };
-        pipeline.assistant(&Options::default())?;
-        Ok(pipeline)
+            words: Words::default(),
+        })
     }
 
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {

@@ -1,21 +1,25 @@
 //! What the tasks share that turn a text into another: reading, writing, and what a call may say. They differ in their names, and in
 //! what goes before a text.
 
+mod call;
+
 use std::{num::NonZeroUsize, sync::Arc};
 
 use formers_models::Head;
 use serde_json::{Map, Value, json};
 
+pub(super) use call::{Call, PARAMETERS};
+
 use super::{
-    Parameters,
-    arguments::{all, kind},
+    TextIter,
+    assistant::Assistants,
+    constraint::Words,
     text_generation::{Pieces, TextPieces},
-    tokenize::truncation,
 };
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Generated, Settings, Steps, TextStream},
+    generate::{self, Constraint, Generated, Settings, Steps, TextStream},
     model::{Model, Pretrained},
     preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
 };
@@ -39,6 +43,11 @@ pub struct Options {
     pub clean_up_tokenization_spaces: bool,
     /// Ends the answer: its first token does.
     pub stop_sequence: Option<String>,
+    /// What the text of an answer must match.
+    pub constraint: Option<Constraint>,
+    /// A smaller model that guesses ([`crate::Options::assistant_model`]), where `num_beams` is 1. A pipeline has
+    /// only one: the first that it is given.
+    pub assistant_model: Option<String>,
 }
 
 /// An answer.
@@ -61,6 +70,8 @@ pub(crate) struct TextToText {
     config: ModelConfig,
     defaults: GenerationDefaults,
     model: Model,
+    words: Words,
+    assistants: Assistants,
 }
 
 impl TextToText {
@@ -72,8 +83,11 @@ impl TextToText {
         let mut own = config.get("task_specific_params").and_then(|tasks| tasks.get(task)?.as_object().cloned()).unwrap_or_default();
         let prefix = own.remove("prefix").or_else(|| config.get("prefix").cloned());
         let generation = pretrained.checkpoint.json("generation_config.json")?;
+        let tokenizer = Arc::new(pretrained.tokenizer_v4()?);
         Ok(Self {
-            tokenizer: Arc::new(pretrained.tokenizer_v4()?),
+            assistants: Assistants::new(pretrained, Head::Seq2SeqLm, &tokenizer)?,
+            words: Words::default(),
+            tokenizer,
             prefix: prefix.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
             own,
             config: pretrained.config.clone(),
@@ -112,6 +126,29 @@ impl TextToText {
         Ok(config)
     }
 
+    /// The answers to texts as they are, in their order, for each `num_return_sequences`; a text that fails does not harm the others. The
+    /// task may have something to say about the number of tokens of each.
+    pub(crate) fn answers(
+        &self,
+        texts: Vec<Result<&str>>,
+        options: &Options,
+        notice: fn(usize, &GenerationConfig),
+    ) -> Result<Vec<Result<Vec<Answer>>>> {
+        let config = self.configuration(options)?;
+        let encoded: Vec<Result<Vec<u32>>> = texts.into_iter().map(|text| self.encode(text?, options)).collect();
+        encoded.iter().flatten().for_each(|ids| notice(ids.len(), &config));
+        self.run(encoded, &config, options)
+    }
+
+    /// The answer to the only text of a call as it comes, where that asks for one answer that is nothing but text.
+    pub(crate) fn stream_call<'a>(&'a self, call: &Call<'_>, notice: fn(usize, &GenerationConfig)) -> Result<Option<TextIter<'a>>> {
+        let config = self.configuration(&call.options)?;
+        let Some(text) = call.streamed(&config) else { return Ok(None) };
+        let ids = self.encode(text, &call.options)?;
+        notice(ids.len(), &config);
+        Ok(Some(Box::new(self.stream(&ids, &config, &call.options)?)))
+    }
+
     /// The answers to texts, in their order, for each `num_return_sequences`; a text that fails does not harm the others.
     pub(crate) fn run(
         &self,
@@ -120,7 +157,7 @@ impl TextToText {
         options: &Options,
     ) -> Result<Vec<Result<Vec<Answer>>>> {
         let start = self.start(config)?;
-        let settings = self.settings(config);
+        let settings = self.settings(config, options)?;
         let mut found: Vec<Result<Vec<Answer>>> =
             texts.iter().map(|_| Err(Error::new(ErrorKind::Runtime, "a text was not answered"))).collect();
         let good: Vec<(usize, &[u32])> = texts.iter().enumerate().filter_map(|(i, ids)| Some((i, ids.as_ref().ok()?.as_slice()))).collect();
@@ -135,12 +172,15 @@ impl TextToText {
 
     /// The answers to texts that run at once.
     fn generate(&self, sources: &[&[u32]], start: u32, settings: &Settings<'_>, options: &Options) -> Result<Vec<Result<Vec<Generated>>>> {
+        let assistant = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)?;
         let run = |sources: &[&[u32]]| {
             let make = |places: &[usize]| {
                 let texts: Vec<&[u32]> = places.iter().map(|&place| sources[place]).collect();
                 generate::open_two_sided(&self.model, self.config.value(), &texts)
             };
-            generate::generate(make, &vec![&[start][..]; sources.len()], settings)
+            let begin = assistant.map(|assistant| move |place: usize| assistant.begin(&options.generation, sources.get(place).copied()));
+            let assist = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
+            generate::generate_assisted(make, assist, &vec![&[start][..]; sources.len()], settings)
         };
         let mut found = match run(sources) {
             // What the model cannot run, such as a text beyond its positions, fails alone.
@@ -162,25 +202,32 @@ impl TextToText {
         let config = GenerationConfig { num_return_sequences: 1, ..config.clone() };
         let start = self.start(&config)?;
         let model = generate::open_two_sided(&self.model, self.config.value(), &[text])?;
-        let steps = Steps::new(model, &[&[start]], &self.settings(&config))?;
+        let settings = self.settings(&config, options)?;
+        let mut steps = Steps::new(model, &[&[start]], &settings)?;
+        if let Some(assistant) = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)? {
+            steps = steps.assisted(assistant.begin(&options.generation, Some(text))?, &settings)?;
+        }
         let mut text = TextStream::new(&self.tokenizer, true, Some(options.clean_up_tokenization_spaces), &config.stop_strings);
         let before = text.push(start)?;
         Ok(TextPieces::new(Pieces::new(steps, text, before)))
     }
 
-    fn settings<'c>(&self, config: &'c GenerationConfig) -> Settings<'c> {
+    fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
         let tokenizer = self.tokenizer.clone();
         // Of two models in one, the second writes.
         let writer = self.config.value().get("decoder");
         let integer = |field: &str| self.config.integer(field).or_else(|| writer?.get(field)?.as_i64());
         let size = |field: &str| integer(field).and_then(|n| usize::try_from(n).ok());
-        Settings {
+        let vocab_size = size("vocab_size").unwrap_or(0);
+        let hold = |constraint: &Constraint| self.words.hold(constraint, config, &self.tokenizer, vocab_size);
+        Ok(Settings {
             config,
-            vocab_size: size("vocab_size").unwrap_or(0),
+            vocab_size,
             max_position_embeddings: size("max_position_embeddings"),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
+            own_processors: options.constraint.as_ref().map(hold).transpose()?,
             ..Settings::new(config)
-        }
+        })
     }
 
     /// The token that every answer starts from.
@@ -240,98 +287,3 @@ fn batches<'a>(mut texts: Vec<(usize, &'a [u32])>, config: &GenerationConfig, si
     }
     batches
 }
-
-/// What a call says, but for what is the task's own; and whether the answer is to be tokens.
-pub(super) fn options(parameters: &mut Parameters) -> Result<(Options, bool)> {
-    let tensors = parameters.take::<bool>("return_tensors")?.unwrap_or(false);
-    parameters.take::<bool>("return_text")?;
-    let options = Options {
-        batch_size: parameters.take("batch_size")?,
-        truncation: truncation(parameters)?.unwrap_or_default(),
-        clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?.unwrap_or(false),
-        stop_sequence: parameters.take("stop_sequence")?,
-        generation: parameters.take_rest(GenerationConfig::knows),
-    };
-    Ok((options, tensors))
-}
-
-/// The texts of a call.
-pub(super) fn texts(inputs: &Value) -> Result<Vec<Result<&str>>> {
-    let text = |input: &'_ Value| -> Result<()> {
-        if input.is_string() {
-            Ok(())
-        } else {
-            Err(Error::request("inputs", format!("expected a string or a list of them, not {}", kind(input))))
-        }
-    };
-    match inputs {
-        Value::Array(list) => Ok(list.iter().map(|input| text(input).map(|()| input.as_str().unwrap_or_default())).collect()),
-        one => text(one).map(|()| vec![Ok(one.as_str().unwrap_or_default())]),
-    }
-}
-
-/// The answers as the reference gives them, under names that begin with `name`: a list for a text; for a list of texts each has its
-/// answer, or a list where there are several.
-pub(super) fn shown(name: &str, inputs: &Value, answers: Vec<Result<Vec<Answer>>>, tensors: bool) -> Result<Value> {
-    let record = |answer: Answer| match tensors {
-        true => json!({format!("{name}_token_ids"): answer.token_ids}),
-        false => json!({format!("{name}_text"): answer.text}),
-    };
-    let lists = answers.into_iter().map(|answers| answers.map(|answers| answers.into_iter().map(record).collect::<Vec<Value>>()));
-    if !inputs.is_array() {
-        return lists.into_iter().next().transpose().map(|list| Value::Array(list.unwrap_or_default()));
-    }
-    let mut shown = all(lists.map(|list| list.map(Value::Array)).collect())?;
-    if shown.iter().all(|list| list.as_array().is_some_and(|list| list.len() == 1)) {
-        shown.iter_mut().for_each(|list| *list = list.get_mut(0).map(Value::take).unwrap_or_default());
-    }
-    Ok(Value::Array(shown))
-}
-
-/// The parameters that all these tasks have.
-pub(super) const PARAMETERS: &[&str] = &[
-    "return_tensors",
-    "return_text",
-    "clean_up_tokenization_spaces",
-    "truncation",
-    "stop_sequence",
-    "batch_size",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "bos_token_id",
-    "decoder_start_token_id",
-    "do_sample",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "encoder_repetition_penalty",
-    "eos_token_id",
-    "epsilon_cutoff",
-    "eta_cutoff",
-    "exponential_decay_length_penalty",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "length_penalty",
-    "max_length",
-    "max_new_tokens",
-    "max_time",
-    "min_length",
-    "min_new_tokens",
-    "min_p",
-    "no_repeat_ngram_size",
-    "num_beams",
-    "num_return_sequences",
-    "pad_token_id",
-    "remove_invalid_values",
-    "renormalize_logits",
-    "repetition_penalty",
-    "seed",
-    "sequence_bias",
-    "stop_strings",
-    "suppress_tokens",
-    "temperature",
-    "top_h",
-    "top_k",
-    "top_p",
-    "typical_p",
-    "watermarking_config",
-];

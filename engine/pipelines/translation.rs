@@ -4,10 +4,10 @@ use formers_models::Head;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task, boxed,
+    Parameters, Pipeline, Task, TextIter, boxed,
     parameters::joined,
     text_generation::TextPieces,
-    text_to_text::{self, TextToText},
+    text_to_text::{self, Call, TextToText},
 };
 use crate::{Error, Result, config::GenerationConfig, model::Pretrained};
 
@@ -55,7 +55,9 @@ impl Translation {
     pub fn stream(&self, text: &str, options: &Options) -> Result<TextPieces<'_>> {
         let languages = self.languages(options)?;
         let config = self.configuration(options, languages)?;
-        self.model.stream(&self.encode(text, options, languages)?, &config, &options.common)
+        let ids = self.encode(text, options, languages)?;
+        warn(ids.len(), &config);
+        self.model.stream(&ids, &config, &options.common)
     }
 
     fn answers(&self, texts: Vec<Result<&str>>, options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
@@ -98,6 +100,14 @@ impl Translation {
     }
 }
 
+/// A call, read.
+fn call(inputs: &Value, mut parameters: Parameters) -> Result<(Call<'_>, Options)> {
+    let (src_lang, tgt_lang) = (parameters.take("src_lang")?, parameters.take("tgt_lang")?);
+    let call = Call::new(inputs, parameters, Translation::TASK.parameters)?;
+    let options = Options { common: call.options.clone(), src_lang, tgt_lang };
+    Ok((call, options))
+}
+
 /// As the reference does.
 fn warn(input_length: usize, config: &GenerationConfig) {
     let max_length = config.max_length.unwrap_or(20);
@@ -118,7 +128,7 @@ pub(super) fn pair(task: &str) -> Option<(&str, &str)> {
 }
 
 const OWN_PARAMETERS: &[&str] = &["src_lang", "tgt_lang"];
-const PARAMETERS: [&str; OWN_PARAMETERS.len() + text_to_text::PARAMETERS.len()] = joined(OWN_PARAMETERS, text_to_text::PARAMETERS);
+const PARAMETERS: [&str; OWN_PARAMETERS.len() + text_to_text::PARAMETERS.len()] = joined(OWN_PARAMETERS, &text_to_text::PARAMETERS);
 
 impl Pipeline for Translation {
     const TASK: Task = Task {
@@ -143,11 +153,15 @@ impl Pipeline for Translation {
         Ok(Self { model: TextToText::load(pretrained, task)?, named })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
-        let (src_lang, tgt_lang) = (parameters.take("src_lang")?, parameters.take("tgt_lang")?);
-        let (common, tensors) = text_to_text::options(&mut parameters)?;
-        parameters.finish(Self::TASK.parameters)?;
-        let answers = self.answers(text_to_text::texts(inputs)?, &Options { common, src_lang, tgt_lang })?;
-        text_to_text::shown("translation", inputs, answers, tensors)
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        let (call, options) = call(inputs, parameters)?;
+        call.shown("translation", self.answers(call.texts()?, &options)?)
+    }
+
+    fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
+        let (call, options) = call(inputs, parameters)?;
+        let config = self.configuration(&options, self.languages(&options)?)?;
+        let Some(text) = call.streamed(&config) else { return Ok(None) };
+        Ok(Some(Box::new(self.stream(text, &options)?)))
     }
 }

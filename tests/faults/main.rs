@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod disk;
+mod generation;
 mod onnx;
 mod properties;
 mod requests;

@@ -1,9 +1,10 @@
 //! Several tokens of one row at once, and taken back: what drafts need of a language model; and how many runs they save.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use formers::config::{GenerationConfig, GenerationDefaults};
-use formers::generate::{Assistant, AssistantConfig, Decoder, LanguageModel, MakeAssistant, Settings, generate_assisted};
+use formers::generate::{Assistant, AssistantConfig, Decoder, LanguageModel, MakeAssistant, Respell, Settings, generate_assisted};
 use formers::model::{Head, Model, Pretrained};
 use formers::{ErrorKind, Options};
 use serde_json::{Map, Value, json};
@@ -105,6 +106,7 @@ fn states_cannot_go_back() {
 /// A model that counts, over and over, and notes how many tokens each run had; `wrong` of its guesses in a row are, every so often.
 struct Counts<'a> {
     history: Vec<u32>,
+    period: u32,
     wrong_every: usize,
     runs: &'a RefCell<Vec<usize>>,
 }
@@ -113,10 +115,10 @@ const PERIOD: u32 = 7;
 
 impl Counts<'_> {
     fn logits(&self, history: &[u32]) -> Vec<f32> {
-        let next = (history.last().unwrap() + 1) % PERIOD;
+        let next = (history.last().unwrap() + 1) % self.period;
         let is_wrong = self.wrong_every > 0 && history.len().is_multiple_of(self.wrong_every);
-        let next = if is_wrong { (next + 3) % PERIOD } else { next };
-        (0..PERIOD).map(|token| if token == next { 4.0 } else { 0.0 }).collect()
+        let next = if is_wrong { (next + 3) % self.period } else { next };
+        (0..self.period).map(|token| if token == next { 4.0 } else { 0.0 }).collect()
     }
 }
 
@@ -157,12 +159,105 @@ fn counted(parameters: &Value, assistant: Option<usize>) -> (Vec<u32>, Vec<usize
     let (runs, assistants) = (RefCell::default(), RefCell::default());
     let begin = assistant.map(|wrong_every| {
         let (config, assistants) = (AssistantConfig::new(&config).unwrap(), &assistants);
-        move || Ok(Assistant::new(Counts { history: Vec::new(), wrong_every, runs: assistants }, &config))
+        move |_: usize| Ok(Assistant::new(Counts { history: Vec::new(), period: PERIOD, wrong_every, runs: assistants }, &config))
     });
-    let make = |_: &[usize]| Ok(Counts { history: Vec::new(), wrong_every: 0, runs: &runs });
+    let make = |_: &[usize]| Ok(Counts { history: Vec::new(), period: PERIOD, wrong_every: 0, runs: &runs });
     let found = generate_assisted(make, begin.as_ref().map(|begin| begin as MakeAssistant<'_, _>), &[&[5, 6, 0, 1, 2]], &settings).unwrap();
     let tokens = found.into_iter().next().unwrap().unwrap().swap_remove(0).tokens;
     (tokens, runs.into_inner(), assistants.into_inner())
+}
+
+/// Numbers that do not come again in a window.
+const MANY: u32 = 97;
+
+/// The numbers that a model counts, spelled otherwise: its own tokens are 0 to 96, and those of its assistant have two numbers each
+/// (97 + 97 · first + second) where there are two.
+struct InPairs;
+
+impl Respell for InPairs {
+    fn whole(&self, tokens: &[u32]) -> formers::Result<Vec<u32>> {
+        self.part(tokens)
+    }
+
+    fn part(&self, tokens: &[u32]) -> formers::Result<Vec<u32>> {
+        let pair = |numbers: &[u32]| if let [a, b] = numbers { MANY + MANY * a + b } else { numbers[0] };
+        Ok(tokens.chunks(2).map(pair).collect())
+    }
+
+    fn back(&self, tokens: &[u32]) -> formers::Result<Vec<u32>> {
+        Ok(tokens.iter().flat_map(|&token| numbers(token)).collect())
+    }
+
+    fn ends(&self) -> &[i64] {
+        &[]
+    }
+}
+
+fn numbers(token: u32) -> Vec<u32> {
+    if token < MANY { vec![token] } else { vec![(token - MANY) / MANY, (token - MANY) % MANY] }
+}
+
+/// A model that counts in pairs.
+struct CountsInPairs(Vec<u32>);
+
+impl CountsInPairs {
+    fn logits(&self) -> Vec<f32> {
+        let next = (numbers(*self.0.last().unwrap()).pop().unwrap() + 1) % MANY;
+        let next = MANY + MANY * next + (next + 1) % MANY;
+        (0..MANY + MANY * MANY).map(|token| if token == next { 20.0 } else { 0.0 }).collect()
+    }
+}
+
+impl LanguageModel for CountsInPairs {
+    fn forward(&mut self, tokens: &[&[u32]]) -> formers::Result<Vec<f32>> {
+        self.0.extend_from_slice(tokens[0]);
+        Ok(self.logits())
+    }
+
+    fn select(&mut self, _rows: &[usize]) -> formers::Result<()> {
+        panic!("a single row");
+    }
+
+    fn extend(&mut self, tokens: &[u32]) -> formers::Result<Vec<f32>> {
+        let mut logits = Vec::new();
+        for token in tokens {
+            self.0.push(*token);
+            logits.extend(self.logits());
+        }
+        Ok(logits)
+    }
+
+    fn cut(&mut self, length: usize) -> formers::Result<()> {
+        self.0.truncate(length);
+        Ok(())
+    }
+}
+
+/// Guesses in other tokens are understood: each run checks several and most are right, however the spellings lie to each other.
+#[test]
+fn guesses_in_other_tokens_save_runs() {
+    for (lookbehind, prompt) in [(10, &[5, 6, 0, 1, 2][..]), (4, &[5, 6, 0, 1]), (1, &[3]), (200, &[3, 4, 5])] {
+        let parameters =
+            json!({"max_new_tokens": 60, "num_assistant_tokens": 3, "target_lookbehind": lookbehind, "assistant_lookbehind": lookbehind});
+        let defaults = GenerationDefaults::new(None, &json!({})).unwrap();
+        let config = GenerationConfig::resolve(&defaults, &Map::new(), parameters.as_object().unwrap()).unwrap();
+        let settings = Settings { vocab_size: MANY as usize, ..Settings::new(&config) };
+        let runs = RefCell::default();
+        // Models of two kinds, as one type.
+        let make = |_: &[usize]| -> formers::Result<Box<dyn LanguageModel>> {
+            Ok(Box::new(Counts { history: Vec::new(), period: MANY, wrong_every: 0, runs: &runs }))
+        };
+        let begin = |_: usize| {
+            let model: Box<dyn LanguageModel> = Box::new(CountsInPairs(Vec::new()));
+            Ok(Assistant::with_other_tokens(model, &AssistantConfig::new(&config).unwrap(), Arc::new(InPairs)))
+        };
+        let found = generate_assisted(make, Some(&begin), &[prompt], &settings).unwrap();
+        let tokens = found.into_iter().next().unwrap().unwrap().swap_remove(0).tokens;
+        let expected: Vec<u32> = (1..=60).map(|n| (prompt.last().unwrap() + n) % MANY).collect();
+        assert_eq!(tokens, expected, "{lookbehind}");
+        let runs = runs.borrow();
+        assert!(runs.len() < 20, "{lookbehind}: {runs:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! Assisted decoding: a smaller model with the same tokens guesses (`assistant_model`).
+//! Assisted decoding: a smaller model guesses (`assistant_model`).
+
+use std::sync::Arc;
 
 use super::Guess;
 use super::confidence::Confidence;
+use super::other_tokens::{OtherTokens, Respell};
 use crate::config::GenerationConfig;
 use crate::generate::decoder::LanguageModel;
 use crate::generate::generating::{Settings, prepared};
@@ -19,6 +22,10 @@ pub struct AssistantConfig {
     pub num_assistant_tokens_schedule: Schedule,
     /// Guesses end behind one that is less likely than this; it follows how often guesses are right. 0 turns it off.
     pub assistant_confidence_threshold: f64,
+    /// Where the assistant's tokens are others: how many of the model's are spelled again with the new ones.
+    pub target_lookbehind: usize,
+    /// And how many of the assistant's with its guesses.
+    pub assistant_lookbehind: usize,
 }
 
 /// How many tokens are guessed at once as time goes on.
@@ -51,6 +58,8 @@ impl AssistantConfig {
             num_assistant_tokens: config.num_assistant_tokens,
             num_assistant_tokens_schedule: schedule,
             assistant_confidence_threshold: config.assistant_confidence_threshold,
+            target_lookbehind: config.target_lookbehind,
+            assistant_lookbehind: config.assistant_lookbehind,
         })
     }
 }
@@ -67,6 +76,10 @@ pub struct Assistant<M> {
     processors: Option<Processors>,
     sampler: Option<Sampler>,
     eos: Vec<i64>,
+    /// Where its tokens are not those of the model that it helps.
+    other: Option<OtherTokens>,
+    /// The positions that it has.
+    positions: Option<usize>,
 }
 
 impl<M: LanguageModel> Assistant<M> {
@@ -82,13 +95,31 @@ impl<M: LanguageModel> Assistant<M> {
             processors: None,
             sampler: None,
             eos: Vec::new(),
+            other: None,
+            positions: None,
         }
     }
 
-    /// Takes over how the answer's own tokens are chosen; but guidance is too dear for guesses.
-    pub(super) fn begin(&mut self, prompt: &[u32], settings: &Settings<'_>) -> Result<()> {
+    /// A model without rows that has other tokens than the one that it helps.
+    pub fn with_other_tokens(model: M, config: &AssistantConfig, respell: Arc<dyn Respell>) -> Self {
+        let other = OtherTokens::new(respell, config.target_lookbehind, config.assistant_lookbehind);
+        Self { other: Some(other), ..Self::new(model, config) }
+    }
+
+    /// With so many positions: where a text is longer it has no guesses.
+    #[must_use]
+    pub fn up_to(self, positions: Option<usize>) -> Self {
+        Self { positions, ..self }
+    }
+
+    /// Takes over how the answer's own tokens are chosen; but guidance is too dear for guesses, and other tokens are guessed greedily.
+    pub(super) fn begin(&mut self, prompt: &[u32], source: &[u32], settings: &Settings<'_>) -> Result<()> {
+        if let Some(other) = &self.other {
+            self.eos = other.respell.ends().to_vec();
+            return Ok(());
+        }
         let config = GenerationConfig { guidance_scale: None, ..settings.config.clone() };
-        let (processors, _) = prepared(prompt, prompt, &Settings { config: &config, ..settings.clone() })?;
+        let (processors, _) = prepared(prompt, source, &Settings { config: &config, ..settings.clone() })?;
         self.processors = Some(processors);
         // Not the numbers that choose the answer's own tokens.
         let seeded = |seed: u64| Sampler::new(!seed);
@@ -98,7 +129,27 @@ impl<M: LanguageModel> Assistant<M> {
     }
 
     pub(super) fn guess(&mut self, history: &[u32], most: usize) -> Result<Vec<Guess>> {
-        let most = most.min(self.num_tokens);
+        let Some(mut other) = self.other.take() else { return self.guess_own(history, most) };
+        let guesses = if most > 0 { self.guess_other(&mut other, history, most) } else { Ok(Vec::new()) };
+        self.other = Some(other);
+        guesses
+    }
+
+    /// Guesses in its own tokens, as tokens of the model.
+    fn guess_other(&mut self, other: &mut OtherTokens, history: &[u32], most: usize) -> Result<Vec<Guess>> {
+        let spelled = other.spelled(history)?;
+        if spelled.is_empty() {
+            return Ok(Vec::new());
+        }
+        let guesses: Vec<u32> = self.guess_own(&spelled, self.num_tokens)?.iter().map(|guess| guess.token).collect();
+        let tokens = other.back(history, spelled, &guesses)?;
+        Ok(tokens.into_iter().take(most).map(|token| Guess { token, probabilities: Vec::new() }).collect())
+    }
+
+    fn guess_own(&mut self, history: &[u32], most: usize) -> Result<Vec<Guess>> {
+        // The last guess itself does not run.
+        let room = self.positions.map_or(usize::MAX, |positions| (positions + 1).saturating_sub(history.len()));
+        let most = most.min(self.num_tokens).min(room);
         let mut guesses: Vec<Guess> = Vec::new();
         if most == 0 {
             return Ok(guesses);
@@ -160,6 +211,8 @@ impl<M: LanguageModel> Assistant<M> {
         if self.schedule == Schedule::Heuristic && checked > 0 {
             self.num_tokens = if right == checked { self.num_tokens + 2 } else { self.num_tokens.saturating_sub(1).max(1) };
         }
+        // How likely a token was that is right in other tokens is not known.
+        let (right, checked) = if self.other.is_some() { (0, 0) } else { (right, checked) };
         self.confidence.judged(right, checked);
     }
 }

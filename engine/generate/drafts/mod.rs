@@ -4,9 +4,11 @@
 mod assistant;
 mod confidence;
 mod lookup;
+mod other_tokens;
 
 pub use assistant::{Assistant, AssistantConfig, Schedule};
 use lookup::PromptLookup;
+pub use other_tokens::Respell;
 
 use super::decoder::LanguageModel;
 use super::generating::Settings;
@@ -30,13 +32,14 @@ pub(super) enum Drafts<M> {
 }
 
 impl<M: LanguageModel> Drafts<M> {
-    /// Those that a configuration asks for, which needs nothing else.
-    pub(super) fn new(config: &GenerationConfig) -> Result<Option<Self>> {
-        Ok(PromptLookup::new(config)?.map(Self::Lookup))
+    /// Those that a configuration asks for, which needs nothing else; `source` is what an encoder read.
+    pub(super) fn new(config: &GenerationConfig, source: &[u32]) -> Result<Option<Self>> {
+        Ok(PromptLookup::new(config, source)?.map(Self::Lookup))
     }
 
-    pub(super) fn assisted(mut assistant: Assistant<M>, prompt: &[u32], settings: &Settings<'_>) -> Result<Self> {
-        assistant.begin(prompt, settings)?;
+    /// A smaller model; `source` is what an encoder read, or the prompt.
+    pub(super) fn assisted(mut assistant: Assistant<M>, prompt: &[u32], source: &[u32], settings: &Settings<'_>) -> Result<Self> {
+        assistant.begin(prompt, source, settings)?;
         Ok(Self::Assistant(Box::new(assistant)))
     }
 

@@ -75,4 +75,12 @@ impl LanguageModel for ExportedSeq2Seq<'_> {
     fn sources(&self) -> &[Vec<u32>] {
         &self.sources
     }
+
+    fn extend(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.decoder.extend(tokens)
+    }
+
+    fn cut(&mut self, length: usize) -> Result<()> {
+        self.decoder.cut(length)
+    }
 }

@@ -6,10 +6,11 @@ use super::{Answer, Options, Prompt, TextGeneration, goes_on};
 use crate::{
     Error, Result,
     config::GenerationConfig,
-    generate::{Constraint, Generated},
+    generate::Generated,
     pipelines::{
         Parameters,
         arguments::kind,
+        constraint::{self, constraint},
         parameters::joined,
         tokenize::{TOKENIZER_PARAMETERS, encode_options},
     },
@@ -32,9 +33,9 @@ const OWN_PARAMETERS: &[&str] = &[
     "continue_final_message",
     "tools",
     "documents",
-    "json_schema",
-    "regex",
-    "grammar",
+    constraint::PARAMETERS[0],
+    constraint::PARAMETERS[1],
+    constraint::PARAMETERS[2],
     "truncation",
     "padding",
     "add_special_tokens",
@@ -135,29 +136,6 @@ fn options(parameters: &mut Parameters, only_chats: bool) -> Result<Options> {
         options.generation.insert("max_length".into(), length.unwrap_or_default());
     }
     Ok(options)
-}
-
-/// What the answer must match: one of three, as a parameter each.
-fn constraint(parameters: &mut Parameters) -> Result<Option<Constraint>> {
-    let schema = match parameters.take::<Value>("json_schema")? {
-        Some(Value::String(text)) => {
-            let parsed = serde_json::from_str(&text);
-            Some(parsed.map_err(|error| Error::request("parameters.json_schema", format!("not JSON: {error}")).caused_by(error))?)
-        }
-        other => other,
-    };
-    let given = [
-        schema.map(Constraint::JsonSchema),
-        parameters.take("regex")?.map(Constraint::Regex),
-        parameters.take("grammar")?.map(Constraint::Grammar),
-    ];
-    let mut given = given.into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(first), Some(second)) => {
-            Err(Error::request(&format!("parameters.{}", second.name()), format!("not together with {}", first.name())))
-        }
-        (first, _) => Ok(first),
-    }
 }
 
 /// What an answer looks like.

@@ -1,0 +1,78 @@
+//! Answers that must match something: how a call says so, and the vocabulary in which they are written.
+
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::Parameters;
+use crate::{
+    Error, Result,
+    config::GenerationConfig,
+    generate::{Constraint, OwnProcessors, Vocabulary},
+    preprocess::text::Tokenizer,
+};
+
+/// The parameters that say what an answer must match.
+pub(super) const PARAMETERS: [&str; 3] = ["json_schema", "regex", "grammar"];
+
+/// A `vocab_size` beyond all vocabularies takes no more memory than this many tokens.
+const MOST_TOKENS: usize = 1 << 22;
+
+/// The texts of all tokens, made for the first constraint.
+#[derive(Debug, Default)]
+pub(super) struct Words(OnceLock<Vocabulary>);
+
+impl Words {
+    /// The processors that hold answers to a constraint; `vocab_size` is the model's, which may be more than the tokenizer's.
+    pub(super) fn hold(
+        &self,
+        constraint: &Constraint,
+        config: &GenerationConfig,
+        tokenizer: &Tokenizer,
+        vocab_size: usize,
+    ) -> Result<OwnProcessors> {
+        if let Some(prefix) = tokenizer.continuing_subword_prefix() {
+            let message = format!("the tokens of this model's words go on with {prefix:?}, which a text that begins with one would show");
+            return Err(Error::unsupported(format!("{}: {message}", constraint.name())));
+        }
+        let make = self.vocabulary(tokenizer, vocab_size)?.hold(constraint, config.eos_token_id.as_deref().unwrap_or_default())?;
+        // The text begins behind a first token that is forced.
+        let forced = config.forced_bos_token_id.is_some();
+        Ok(Arc::new(move |prompt| make(if forced && prompt == 1 { 2 } else { prompt })))
+    }
+
+    fn vocabulary(&self, tokenizer: &Tokenizer, vocab_size: usize) -> Result<&Vocabulary> {
+        if let Some(vocabulary) = self.0.get() {
+            return Ok(vocabulary);
+        }
+        let size = tokenizer.vocab_size_with_added().max(vocab_size).min(MOST_TOKENS);
+        let text = |id: u32| (tokenizer.token_bytes(id).into_owned(), tokenizer.is_special_token(id));
+        let made = Vocabulary::new((0..u32::try_from(size).unwrap_or(u32::MAX)).into_par_iter().map(text).collect())?;
+        Ok(self.0.get_or_init(|| made))
+    }
+}
+
+/// What the answer must match: one of three, as a parameter each.
+pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constraint>> {
+    let [json_schema, regex, grammar] = PARAMETERS;
+    let schema = match parameters.take::<Value>(json_schema)? {
+        Some(Value::String(text)) => {
+            let parsed = serde_json::from_str(&text);
+            Some(parsed.map_err(|error| Error::request("parameters.json_schema", format!("not JSON: {error}")).caused_by(error))?)
+        }
+        other => other,
+    };
+    let given = [
+        schema.map(Constraint::JsonSchema),
+        parameters.take(regex)?.map(Constraint::Regex),
+        parameters.take(grammar)?.map(Constraint::Grammar),
+    ];
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(first), Some(second)) => {
+            Err(Error::request(&format!("parameters.{}", second.name()), format!("not together with {}", first.name())))
+        }
+        (first, _) => Ok(first),
+    }
+}

@@ -1,0 +1,103 @@
+//! A call of a task that turns texts into others: what it asks for, and the form of its answers.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Options};
+use crate::{
+    Error, Result,
+    config::GenerationConfig,
+    pipelines::{
+        Parameters,
+        arguments::{all, kind},
+        constraint::{self, constraint},
+        parameters::{joined, without},
+        tokenize::truncation,
+    },
+};
+
+/// The parameters of these tasks that are not those of `generate`.
+const OWN_PARAMETERS: &[&str] = &[
+    "assistant_model",
+    "return_tensors",
+    "return_text",
+    "clean_up_tokenization_spaces",
+    "truncation",
+    "stop_sequence",
+    "batch_size",
+    constraint::PARAMETERS[0],
+    constraint::PARAMETERS[1],
+    constraint::PARAMETERS[2],
+];
+
+/// Parameters of `generate` that these tasks do not have: the reference's pipelines fail with what is told beside answers, and there is
+/// no text that an encoder could leave out.
+const NOT_HERE: &[&str] =
+    &["guidance_scale", "logprobs", "negative_prompt_ids", "output_logits", "output_scores", "return_dict_in_generate"];
+
+const OF_GENERATE: [&str; GenerationConfig::PARAMETERS.len() - NOT_HERE.len()] = without(GenerationConfig::PARAMETERS, NOT_HERE);
+
+/// The parameters that all these tasks have.
+pub(crate) const PARAMETERS: [&str; OWN_PARAMETERS.len() + OF_GENERATE.len()] = joined(OWN_PARAMETERS, &OF_GENERATE);
+
+/// A call, read.
+pub(crate) struct Call<'a> {
+    inputs: &'a Value,
+    pub(crate) options: Options,
+    /// Whether the answers are to be tokens.
+    tensors: bool,
+}
+
+impl<'a> Call<'a> {
+    /// Reads what the task has not taken; `known` are all of its parameters.
+    pub(crate) fn new(inputs: &'a Value, mut parameters: Parameters, known: &[&str]) -> Result<Self> {
+        let tensors = parameters.take::<bool>("return_tensors")?.unwrap_or(false);
+        parameters.take::<bool>("return_text")?;
+        let options = Options {
+            batch_size: parameters.take("batch_size")?,
+            truncation: truncation(&mut parameters)?.unwrap_or_default(),
+            clean_up_tokenization_spaces: parameters.take("clean_up_tokenization_spaces")?.unwrap_or(false),
+            stop_sequence: parameters.take("stop_sequence")?,
+            constraint: constraint(&mut parameters)?,
+            assistant_model: parameters.take("assistant_model")?,
+            generation: parameters.take_rest(|name| GenerationConfig::knows(name) && !NOT_HERE.contains(&name)),
+        };
+        parameters.finish(known)?;
+        Ok(Self { inputs, options, tensors })
+    }
+
+    /// The texts.
+    pub(crate) fn texts(&self) -> Result<Vec<Result<&'a str>>> {
+        let text = |input: &'a Value| {
+            let expected = || Error::request("inputs", format!("expected a string or a list of them, not {}", kind(input)));
+            input.as_str().ok_or_else(expected)
+        };
+        match self.inputs {
+            Value::Array(list) => Ok(list.iter().map(text).collect()),
+            one => Ok(vec![Ok(text(one)?)]),
+        }
+    }
+
+    /// The only text, where its answer can be told as it comes: one answer, which is nothing but text, and no beams.
+    pub(crate) fn streamed(&self, config: &GenerationConfig) -> Option<&'a str> {
+        let is_plain = config.num_beams == 1 && config.num_return_sequences == 1 && !self.tensors;
+        self.inputs.as_str().filter(|_| is_plain)
+    }
+
+    /// The answers as the reference gives them, under names that begin with `name`: a list for a text; for a list of texts each has its
+    /// answer, or a list where there are several.
+    pub(crate) fn shown(&self, name: &str, answers: Vec<Result<Vec<Answer>>>) -> Result<Value> {
+        let record = |answer: Answer| match self.tensors {
+            true => json!({format!("{name}_token_ids"): answer.token_ids}),
+            false => json!({format!("{name}_text"): answer.text}),
+        };
+        let lists = answers.into_iter().map(|answers| answers.map(|answers| answers.into_iter().map(record).collect::<Vec<Value>>()));
+        if !self.inputs.is_array() {
+            return lists.into_iter().next().transpose().map(|list| Value::Array(list.unwrap_or_default()));
+        }
+        let mut shown = all(lists.map(|list| list.map(Value::Array)).collect())?;
+        if shown.iter().all(|list| list.as_array().is_some_and(|list| list.len() == 1)) {
+            shown.iter_mut().for_each(|list| *list = list.get_mut(0).map(Value::take).unwrap_or_default());
+        }
+        Ok(Value::Array(shown))
+    }
+}

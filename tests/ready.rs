@@ -85,6 +85,28 @@ fn exports_answer_as_their_checkpoints_do() {
     assert!(count >= 20 || !chosen.is_empty(), "{count}");
 }
 
+/// Drafts of a model with an encoder: the same answer where nothing has to be taken back, elsewhere it is said why there are none.
+#[test]
+fn drafts_behind_an_encoder_change_nothing_or_are_refused() {
+    let checkpoint = root().join("generate/models/bart/seq2seq");
+    for (export, answers) in [("sides_merged", false), ("sides_two", false), ("sides_without_cache", true)] {
+        let folder = published(&checkpoint, &root().join("ready/bart").join(export), "");
+        let pipeline = formers::pipeline("text2text-generation", options(folder.path())).unwrap();
+        let run = |parameters: &str| pipeline.call(&"the film, the film, the film".into(), &serde_json::from_str(parameters).unwrap());
+        let plain = run(r#"{"num_beams": 1, "max_new_tokens": 24}"#).unwrap();
+        match run(r#"{"num_beams": 1, "max_new_tokens": 24, "prompt_lookup_num_tokens": 4}"#) {
+            Ok(drafted) => assert!(answers && drafted == plain, "{export}: {drafted}, not {plain}"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(
+                    !answers && error.kind() == ErrorKind::Unsupported && text.contains("prompt_lookup_num_tokens"),
+                    "{export}: {text}"
+                );
+            }
+        }
+    }
+}
+
 /// A folder of onnxruntime-genai has no `config.json`, and may call its graph anything.
 #[test]
 fn a_folder_of_genai_needs_no_config() {

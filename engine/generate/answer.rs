@@ -5,6 +5,7 @@ use super::generating::{Generated, Settings, prepared};
 use super::processors::{Processors, Row};
 use super::record::Record;
 use super::sampling::{Sampler, argmax};
+use super::scores::softmax_into;
 use super::stopping::{StopReason, Stopping};
 use crate::{Error, Result};
 
@@ -17,6 +18,8 @@ pub(super) struct Answer {
     processors: Processors,
     stopping: Stopping,
     sampler: Option<Sampler>,
+    /// `assistant_ensemble_weight`
+    weight: Option<f64>,
     record: Record,
     reason: Option<StopReason>,
 }
@@ -26,8 +29,8 @@ impl Answer {
         let (processors, stopping) = prepared(prompt, source, settings)?;
         let seeded = |seed: u64| Sampler::new(seed.wrapping_add(index as u64));
         let sampler = settings.config.do_sample.then(|| settings.config.seed.map_or_else(Sampler::from_time, seeded));
-        let record = Record::new(settings.config);
-        Ok(Self { index, prompt: prompt.len(), history: prompt.to_vec(), processors, stopping, sampler, record, reason: None })
+        let (record, weight) = (Record::new(settings.config), settings.config.assistant_ensemble_weight);
+        Ok(Self { index, prompt: prompt.len(), history: prompt.to_vec(), processors, stopping, sampler, weight, record, reason: None })
     }
 
     /// Whether it goes on.
@@ -43,6 +46,11 @@ impl Answer {
     /// The tokens so far.
     pub(super) fn history(&self) -> &[u32] {
         &self.history
+    }
+
+    /// Whether an assistant's probabilities count (`assistant_ensemble_weight`).
+    pub(super) fn weighs_guesses(&self) -> bool {
+        self.weight.is_some()
     }
 
     /// How many tokens may come.
@@ -62,8 +70,9 @@ impl Answer {
         let row = Row { index: self.index, history: &self.history, unconditional, ..Row::default() };
         self.processors.process(&[row], logits)?;
         let token = match (&mut self.sampler, guess.filter(|guess| !guess.probabilities.is_empty())) {
-            (Some(sampler), Some(guess)) => sampler.choose_or_keep(logits, guess.token as usize, &guess.probabilities)?,
+            (Some(sampler), Some(guess)) => sampler.choose_or_keep(logits, guess.token as usize, &guess.probabilities, self.weight)?,
             (Some(sampler), None) => sampler.choose(logits)?,
+            (None, Some(guess)) => weighed(logits, &guess.probabilities, self.weight)?,
             (None, _) => argmax(logits).ok_or_else(|| Error::unsupported("the model gives no logits"))?,
         };
         let log_prob = self.record.chosen(logits, token);
@@ -78,4 +87,14 @@ impl Answer {
         let Record { log_probs, logits, scores, .. } = self.record;
         Generated { tokens, reason: self.reason, log_probs, logits, scores, ..Generated::default() }
     }
+}
+
+/// The likeliest token where an assistant's probabilities count too.
+fn weighed(logits: &[f32], guessed: &[f32], weight: Option<f64>) -> Result<usize> {
+    let weight = weight.unwrap_or(1.0) as f32;
+    let mut probabilities = Vec::new();
+    softmax_into(logits, &mut probabilities);
+    let guessed = guessed.iter().copied().chain(std::iter::repeat(0.0));
+    probabilities.iter_mut().zip(guessed).for_each(|(p, q)| *p = weight * *p + (1.0 - weight) * q);
+    argmax(&probabilities).ok_or_else(|| Error::unsupported("the model gives no logits"))
 }

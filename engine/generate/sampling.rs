@@ -58,13 +58,15 @@ impl Sampler {
     }
 
     /// One token, each as likely as the softmax of the logits says, if need be not the guess that another distribution made: it stays
-    /// where it is as likely here as there, and otherwise in that proportion (<https://arxiv.org/abs/2211.17192>, algorithm 1).
-    pub(crate) fn choose_or_keep(&mut self, logits: &[f32], guess: usize, guessed: &[f32]) -> Result<usize> {
+    /// where it is as likely here as there, and otherwise in that proportion (<https://arxiv.org/abs/2211.17192>, algorithm 1). With a
+    /// weight below 1 it stays more often (<https://arxiv.org/abs/2604.07622>).
+    pub(crate) fn choose_or_keep(&mut self, logits: &[f32], guess: usize, guessed: &[f32], weight: Option<f64>) -> Result<usize> {
         softmax_into(logits, &mut self.probabilities);
         checked_sum(&self.probabilities)?;
         let of = |probabilities: &[f32]| f64::from(probabilities.get(guess).copied().unwrap_or(0.0));
         let (here, there) = (of(&self.probabilities), of(guessed));
-        if here > 0.0 && uniform(&mut self.random) * there <= here {
+        let kept = weight.map_or(here, |weight| (1.0 - weight) * there + weight * here);
+        if kept > 0.0 && uniform(&mut self.random) * there <= kept {
             return Ok(guess);
         }
         let guessed = guessed.iter().copied().chain(std::iter::repeat(0.0));
@@ -179,7 +181,7 @@ mod tests {
         let (mut counts, mut kept) = ([0; 4], 0);
         for _ in 0..8000 {
             let guess = guesser.choose(&guessed.map(f32::ln)).unwrap();
-            let chosen = sampler.choose_or_keep(&logits, guess, &guessed).unwrap();
+            let chosen = sampler.choose_or_keep(&logits, guess, &guessed, None).unwrap();
             counts[chosen] += 1;
             kept += usize::from(chosen == guess);
         }
@@ -187,8 +189,12 @@ mod tests {
         assert!((900..1100).contains(&counts[0]) && (1850..2150).contains(&counts[1]), "{counts:?}");
         // The share that both have in common: 1/8 + 1/4.
         assert!((2850..3150).contains(&kept), "{kept}");
-        assert!(sampler.choose_or_keep(&[f32::NAN], 0, &[1.0]).is_err());
-        assert_eq!(sampler.choose_or_keep(&[0.0], 0, &[1.0]).unwrap(), 0);
+        assert!(sampler.choose_or_keep(&[f32::NAN], 0, &[1.0], None).is_err());
+        // With a weight also what is not likely here stays, in proportion to the rest of it.
+        let (never, surely) = ([0.0, f32::NEG_INFINITY], [0.0, 1.0]);
+        let kept = (0..8000).filter(|_| sampler.choose_or_keep(&never, 1, &surely, Some(0.75)).unwrap() == 1).count();
+        assert!((1850..2150).contains(&kept), "{kept}");
+        assert_eq!(sampler.choose_or_keep(&[0.0], 0, &[1.0], None).unwrap(), 0);
     }
 
     #[test]

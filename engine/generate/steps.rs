@@ -159,11 +159,7 @@ impl<M: LanguageModel> Steps<M> {
         }
         if self.logits.is_empty() {
             let has = answer.history().len();
-            // The model says one token more itself.
-            let most = answer.room().min(self.positions.unwrap_or(usize::MAX).saturating_sub(has)).saturating_sub(1);
-            self.guesses = drafts.guess(answer.history(), most)?;
-            let foreign = |guess: &Guess| guess.token as usize >= self.vocabulary;
-            self.guesses.truncate(self.guesses.iter().position(foreign).unwrap_or(most));
+            self.guesses = guesses(drafts, answer, self.positions, self.vocabulary)?;
             let mut tokens = vec![answer.last()];
             tokens.extend(self.guesses.iter().map(|guess| guess.token));
             if self.guesses.is_empty() {
@@ -174,6 +170,14 @@ impl<M: LanguageModel> Steps<M> {
                 tokens.truncate(self.logits.len() / self.vocabulary.max(1));
                 self.guide.as_mut().map_or(Ok(()), |guide| guide.extend(&tokens))?;
                 self.guesses.truncate(tokens.len().saturating_sub(1));
+            }
+        } else if answer.weighs_guesses() && self.guide.is_none() {
+            // The first token is weighed too.
+            self.guesses = guesses(drafts, answer, self.positions, self.vocabulary)?;
+            let tokens: Vec<u32> = self.guesses.iter().map(|guess| guess.token).collect();
+            if !tokens.is_empty() {
+                self.logits.extend(self.model.extend(&tokens)?);
+                self.guesses.truncate((self.logits.len() / self.vocabulary.max(1)).saturating_sub(1));
             }
         }
         let mut tokens = Vec::new();
@@ -218,6 +222,17 @@ impl<M: LanguageModel> Steps<M> {
         }
         found
     }
+}
+
+/// What may come next: not more than there is room for, and only what the model knows.
+fn guesses<M: LanguageModel>(drafts: &mut Drafts<M>, answer: &Answer, positions: Option<usize>, vocabulary: usize) -> Result<Vec<Guess>> {
+    let history = answer.history();
+    // The model says one token more itself.
+    let most = answer.room().min(positions.unwrap_or(usize::MAX).saturating_sub(history.len())).saturating_sub(1);
+    let mut guesses = drafts.guess(history, most)?;
+    let foreign = |guess: &Guess| guess.token as usize >= vocabulary;
+    guesses.truncate(guesses.iter().position(foreign).unwrap_or(most));
+    Ok(guesses)
 }
 
 impl<M> std::fmt::Debug for Steps<M> {

@@ -62,10 +62,14 @@ class NearTie(Exception):
 
 
 def guided(recorded, folder, inputs, guidance_scale, **parameters):
-    """With a scale a little larger, where an answer depends on a near-tie."""
+    nudged(recorded, folder, inputs, "guidance_scale", guidance_scale, 0.07, **parameters)
+
+
+def nudged(recorded, folder, inputs, name, value, step, **parameters):
+    """With a number a little larger, where an answer depends on a near-tie."""
     for more in range(8):
         try:
-            return ask(recorded, folder, inputs, guidance_scale=round(guidance_scale + 0.07 * more, 2), **parameters)
+            return ask(recorded, folder, inputs, **{name: round(value + step * more, 2)}, **parameters)
         except NearTie as tie:
             print(tie)
     raise SystemExit("near-ties everywhere")
@@ -125,6 +129,14 @@ def main():
     ask(recorded, "llama/causal_lm", PROMPTS[0], "llama/causal_lm", **told)
     ask(recorded, "llama/causal_lm", PROMPTS[0], "mistral/causal_lm", top_k=1, do_sample=True, temperature=0.5, max_new_tokens=24)
     ask(recorded, "llama/causal_lm", PROMPTS[0], "mistral/causal_lm", num_return_sequences=2, do_sample=True, error=True)
+
+    for folder, assistant in (("llama/causal_lm", "mistral/causal_lm"), ("qwen2/causal_lm", "qwen3/causal_lm"), ("mistral/causal_lm", "llama/causal_lm")):
+        for weight in (0.2, 0.5, 0.8):
+            nudged(recorded, folder, PROMPTS[0], "assistant_ensemble_weight", weight, 0.02, assistant=assistant, **GREEDY)
+        nudged(recorded, folder, PROMPTS, "repetition_penalty", 1.2, 0.02, assistant=assistant, assistant_ensemble_weight=0.4, **GREEDY)
+    ask(recorded, "llama/causal_lm", PROMPTS[0], "mistral/causal_lm", assistant_ensemble_weight=1.0, error=True, **GREEDY)
+    ask(recorded, "llama/causal_lm", PROMPTS[0], assistant_ensemble_weight=0.4, prompt_lookup_num_tokens=3, error=True, **GREEDY)
+    ask(recorded, "llama/causal_lm", PROMPTS[0], assistant_ensemble_weight=0.4, **GREEDY)
 
     lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False, allow_nan=False) for row in recorded)
     (GOLDENS / "generate" / "decoding.json").write_text(f'{{"reference": "transformers {transformers.__version__}", "cases": [\n{lines}\n]}}\n', "utf-8")

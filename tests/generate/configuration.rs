@@ -110,7 +110,7 @@ fn every_parameter_of_the_reference_is_honoured_or_refused_by_name() {
         ("cache_implementation", "lossy"),
         ("prefill_chunk_size", "0"),
         ("output_attentions", "true"),
-        ("assistant_ensemble_weight", "0.5"),
+        ("assistant_ensemble_weight", "1.5"),
     ] {
         let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
         assert!(resolve(&Value::Null, &fields(&json!({name: value}))).unwrap_err().to_string().starts_with(name));

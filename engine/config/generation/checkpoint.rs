@@ -53,6 +53,7 @@ fn fields_of(object: &Map<String, Value>) -> Map<String, Value> {
 /// The parameters of a call.
 pub(super) const KNOWN: &[&str] = &[
     "assistant_confidence_threshold",
+    "assistant_ensemble_weight",
     "assistant_lookbehind",
     "bad_words_ids",
     "begin_suppress_tokens",

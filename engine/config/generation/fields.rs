@@ -62,6 +62,7 @@ impl GenerationConfig {
             num_assistant_tokens: fields.get("num_assistant_tokens")?.unwrap_or(20),
             num_assistant_tokens_schedule: fields.get("num_assistant_tokens_schedule")?.unwrap_or_else(|| "constant".into()),
             assistant_confidence_threshold: fields.get("assistant_confidence_threshold")?.unwrap_or(0.4),
+            assistant_ensemble_weight: fields.get("assistant_ensemble_weight")?,
             assistant_lookbehind: fields.get("assistant_lookbehind")?.unwrap_or(10),
             target_lookbehind: fields.get("target_lookbehind")?.unwrap_or(10),
             output_scores: fields.get("output_scores")?.unwrap_or(false),

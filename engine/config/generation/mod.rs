@@ -88,6 +88,8 @@ pub struct GenerationConfig {
     /// `constant`, `heuristic` or `heuristic_transient`.
     pub num_assistant_tokens_schedule: String,
     pub assistant_confidence_threshold: f64,
+    /// How much the model counts against its assistant: below 1 guesses are taken that the model itself would not say.
+    pub assistant_ensemble_weight: Option<f64>,
     pub assistant_lookbehind: usize,
     pub target_lookbehind: usize,
     pub output_scores: bool,
@@ -170,6 +172,17 @@ impl GenerationConfig {
         }
         if sequences > 1 && self.is_assisted() {
             return wrong("num_return_sequences", format!("must be 1 with prompt_lookup_num_tokens, not {sequences}"));
+        }
+        if let Some(weight) = self.assistant_ensemble_weight {
+            if !(weight > 0.0 && weight < 1.0) {
+                return wrong(
+                    "assistant_ensemble_weight",
+                    format!("must be between 0 and 1, not {weight}; null keeps answers as they are"),
+                );
+            }
+            if self.prompt_lookup_num_tokens.is_some() {
+                return wrong("assistant_ensemble_weight", "needs an assistant model, and prompt_lookup_num_tokens has none".into());
+            }
         }
         if self.max_time.is_some_and(|seconds| !seconds.is_finite()) {
             return wrong("max_time", "must be a number of seconds".into());

@@ -10,9 +10,7 @@ pub(super) fn is_off(name: &str, value: &Value) -> Option<bool> {
         "num_beam_groups" => number(&[0.0, 1.0]),
         "diversity_penalty" | "penalty_alpha" => number(&[0.0]),
         "token_healing" | "use_mtp" | "is_assistant" => value == &Value::Bool(false),
-        "constraints" | "force_words_ids" | "dola_layers" | "assistant_early_exit" | "assistant_ensemble_weight" | "speculation_type" => {
-            false
-        }
+        "constraints" | "force_words_ids" | "dola_layers" | "assistant_early_exit" | "speculation_type" => false,
         _ => return None,
     };
     Some(off || value.is_null())

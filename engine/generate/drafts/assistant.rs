@@ -75,6 +75,8 @@ pub struct Assistant<M> {
     vocabulary: usize,
     processors: Option<Processors>,
     sampler: Option<Sampler>,
+    /// Whether guesses are weighed (`assistant_ensemble_weight`), also where chance has no part in them.
+    is_weighed: bool,
     eos: Vec<i64>,
     /// Where its tokens are not those of the model that it helps.
     other: Option<OtherTokens>,
@@ -94,6 +96,7 @@ impl<M: LanguageModel> Assistant<M> {
             vocabulary: 0,
             processors: None,
             sampler: None,
+            is_weighed: false,
             eos: Vec::new(),
             other: None,
             positions: None,
@@ -124,6 +127,7 @@ impl<M: LanguageModel> Assistant<M> {
         // Not the numbers that choose the answer's own tokens.
         let seeded = |seed: u64| Sampler::new(!seed);
         self.sampler = config.do_sample.then(|| config.seed.map_or_else(Sampler::from_time, seeded));
+        self.is_weighed = config.assistant_ensemble_weight.is_some();
         self.eos = config.eos_token_id.unwrap_or_default();
         Ok(())
     }
@@ -167,7 +171,7 @@ impl<M: LanguageModel> Assistant<M> {
                 None => argmax(&logits).ok_or_else(|| Error::unsupported("the assistant model gives no logits"))?,
             };
             let likely = probabilities.get(chosen).copied().unwrap_or(0.0);
-            if self.sampler.is_none() {
+            if self.sampler.is_none() && !self.is_weighed {
                 probabilities.clear();
             }
             let token = u32::try_from(chosen).unwrap_or(u32::MAX);

@@ -19,7 +19,7 @@ use crate::config::GenerationConfig;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Guess {
     pub(super) token: u32,
-    /// How likely each token was to be the guess; empty where chance had no part in it.
+    /// How likely each token was to be the guess; empty where that does not matter.
     pub(super) probabilities: Vec<f32>,
 }
 

@@ -182,6 +182,46 @@ fn wrong_requests() {
     run(&["run", "text-classification", "a", "--dtype", "fp31"], b"", &["fp31", "fp32"]);
 }
 
+/// Text that cannot come: one line that names what is wrong, whichever task writes it.
+#[test]
+fn texts_that_cannot_be_written() {
+    let program = Program::new();
+    let of = |name: &str| golden("generate/models").join(name).to_str().unwrap().to_owned();
+    let (decoder, reader) = (of("gpt2/causal_lm"), of("bart/seq2seq"));
+    let run = |task: &str, model: &str, text: &str, parameter: &str, parts: &[&str]| {
+        program.fails(&["run", task, text, "-m", model, "-p", parameter], b"", parts);
+    };
+    run("text-generation", &decoder, &"river ".repeat(400), "do_sample=false", &["input 0: ", "positions for 80", "shorten the prompt"]);
+    for (task, model) in [("text-generation", &decoder), ("text2text-generation", &reader)] {
+        run(task, model, "Hi", "max_new_tokens=-3", &["max_new_tokens: ", "-3"]);
+        run(task, model, "Hi", "sequence_bias=[[[99999],1.0]]", &["sequence_bias: ", "99999"]);
+        run(task, model, "Hi", "num_beams=70000", &["num_beams: 70000"]);
+        run(task, model, "Hi", "dola_layers=high", &["dola_layers: \"high\" is not supported"]);
+        run(task, model, "Hi", "forced_decoder_ids=[[1,2]]", &["parameters.forced_decoder_ids: "]);
+        run(task, model, "Hi", "json_schema={\"type\":\"integer\",\"minimum\":5,\"maximum\":4}", &["json_schema: ", "minimum (5)"]);
+    }
+    run(
+        "summarization",
+        &reader,
+        "Hi",
+        &format!("assistant_model={decoder}"),
+        &["assistant_model: ", &decoder, "ForConditionalGeneration"],
+    );
+    let chat = |template: &str| {
+        json!({"inputs": [{"role": "user", "content": "Hi"}], "parameters": {"tokenizer_encode_kwargs": {"chat_template": template}}})
+            .to_string()
+    };
+    for (template, said) in [
+        ("{{ raise_exception('no') }}", "the chat template raises: no"),
+        ("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}", "it does not end"),
+    ] {
+        program.fails(&["run", "text-generation", "-m", &decoder, "--request", "-"], chat(template).as_bytes(), &["template", said]);
+    }
+    let tools = program.folder.path().join("tools.json");
+    fs::write(&tools, "not JSON").unwrap();
+    program.fails(&["chat", &decoder, "--tools", tools.to_str().unwrap()], b"", &["tools.json", "not a JSON list"]);
+}
+
 #[test]
 fn wrong_models() {
     let program = Program::new();

@@ -30,3 +30,20 @@ pub fn with_generation_defaults(config: &Value) -> Value {
     }
     config
 }
+
+/// How a decoder's tokens are made of what the encoder reads, where a call gives no others: those, but for the last, behind another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// The token that answers start from.
+    BehindStart,
+    /// The last of them.
+    BehindLast,
+}
+
+const MOVED: &[(&str, Moved)] = &[("bart", Moved::BehindStart), ("mbart", Moved::BehindLast)];
+
+/// Whether the architecture makes its decoder's tokens of what the encoder reads, and how.
+pub fn moves_what_it_reads(config: &Value) -> Option<Moved> {
+    let model_type = config.get("model_type")?.as_str()?;
+    MOVED.iter().find(|(name, _)| *name == model_type).map(|(_, moved)| *moved)
+}

@@ -115,7 +115,7 @@ mod xlm_roberta_xl;
 mod xlnet;
 
 pub use architecture::{Architecture, Head, Request};
-pub use generation::with_generation_defaults;
+pub use generation::{Moved, moves_what_it_reads, with_generation_defaults};
 
 /// Every architecture, by `model_type` in alphabetical order.
 pub const ARCHITECTURES: &[Architecture] = &[

@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[allow(dead_code)]
+#[path = "support/goldens.rs"]
+mod goldens;
+
 use std::path::Path;
 
 use formers::{
     ErrorKind, Options,
     pipelines::{Pipeline, Summarization, Text2TextGeneration, Translation, find, text2text_generation, translation},
 };
+use goldens::{json as json_of, same};
 use serde_json::{Map, Value, json};
 
 const TEXTS: [&str; 5] = [
@@ -96,7 +101,8 @@ fn wrong_requests_name_the_field() {
         (json!("a"), json!({"stop_sequence": ""}), "parameters.stop_sequence"),
         (json!("a"), json!({"batch_size": 0}), "parameters.batch_size"),
         (json!("a"), json!({"num_beams": 0}), "num_beams"),
-        (json!("a"), json!({"guidance_scale": 1.5}), "parameters.guidance_scale"),
+        (json!("a"), json!({"guidance_scale": "much"}), "guidance_scale"),
+        (json!("a"), json!({"guidance_scale": 1.5, "negative_prompt_ids": []}), "negative_prompt_ids"),
         (json!("a"), json!({"output_scores": true}), "parameters.output_scores"),
         (json!("a"), json!({"regex": "(a"}), "regex"),
         (json!("a"), json!({"json_schema": {"type": "integer", "minimum": 5, "maximum": 4}}), "json_schema"),
@@ -108,6 +114,35 @@ fn wrong_requests_name_the_field() {
     refused("translation", "m2m_100/seq2seq", json!("a"), json!({"src_lang": "de"}), "parameters.tgt_lang");
     refused("translation", "m2m_100/seq2seq", json!("a"), json!({"src_lang": "xx", "tgt_lang": "de"}), "parameters.src_lang");
     refused("translation_de_to_fr", "m2m_100/seq2seq", json!("a"), json!({"forced_bos_token_id": 3}), "parameters.forced_bos_token_id");
+}
+
+/// Guidance and drafts against the reference's pipeline (scripts/goldens/decoding_seq2seq.py).
+#[test]
+fn answers_are_those_of_python() {
+    let golden = json_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/decoding_seq2seq.json"));
+    let cases = golden["cases"].as_array().unwrap();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let assistant_model = case.get("assistant_model").map(named);
+        let options = Options { assistant_model, ..Options::new(named(&case["model"])) };
+        let pipeline = formers::pipeline(case["task"].as_str().unwrap(), options).unwrap();
+        let problem = match (pipeline.call(&case["inputs"], &case["parameters"]), case.get("error")) {
+            (Err(error), Some(_)) if error.to_string().starts_with("guidance_scale: ") => continue,
+            (found, Some(error)) => format!("Python fails: {error}; here {found:?}"),
+            (Err(error), None) => format!("error: {error}"),
+            (Ok(answer), None) => match same(&case["answer"], &answer, "answer") {
+                Ok(()) => continue,
+                Err(problem) => problem,
+            },
+        };
+        wrong.push(format!("{} {} {}\n  {problem}", case["model"], case["inputs"], case["parameters"]));
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.len() > 60);
+}
+
+fn named(name: &Value) -> String {
+    golden(name.as_str().unwrap())
 }
 
 /// Drafts, what came before and what another model guesses, leave answers as they are: by the best token and by chance, at once and
@@ -160,11 +195,16 @@ fn drafts_change_nothing() {
     for generation in [
         json!({"num_beams": 1, "max_new_tokens": 30}),
         json!({"num_beams": 1, "max_new_tokens": 30, "repetition_penalty": 1.4, "encoder_no_repeat_ngram_size": 2}),
+        json!({"num_beams": 1, "max_new_tokens": 30, "guidance_scale": 1.6}),
+        json!({"num_beams": 1, "max_new_tokens": 30, "guidance_scale": 0.5, "negative_prompt_ids": [9, 30, 12], "prompt_lookup_num_tokens": 3}),
     ] {
-        assert_eq!(
-            model.run_many(&TEXTS, &assisted(generation.clone())).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>(),
-            model.run_many(&TEXTS, &options(generation)).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
-        );
+        let run = |options| model.run_many(&TEXTS, &options).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>();
+        let plain = run(options(
+            generation.as_object().unwrap().iter().filter(|(name, _)| *name != "prompt_lookup_num_tokens").fold(json!({}), with),
+        ));
+        assert_eq!(run(assisted(generation.clone())), plain, "{generation}");
+        let pieces: String = model.stream(TEXTS[0], &assisted(generation)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(pieces, plain[0][0].text);
     }
     // By chance the same tokens come only where one alone is possible; but the same seed gives the same answer.
     let sampled = || json!({"num_beams": 1, "max_new_tokens": 20, "do_sample": true, "seed": 5});

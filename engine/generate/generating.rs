@@ -74,22 +74,41 @@ pub fn generate<M: LanguageModel>(
     prompts: &[&[u32]],
     settings: &Settings<'_>,
 ) -> Result<Vec<Result<Vec<Generated>>>> {
-    generate_assisted(make, None, prompts, settings)
+    generate_helped(make, &Helpers::none(), prompts, settings)
 }
 
 /// Makes an assistant without rows for the prompt at a place.
 pub type MakeAssistant<'m, M> = &'m dyn Fn(usize) -> Result<Assistant<M>>;
 
-/// As [`generate`], with a smaller model whose guesses are checked, where there is one: the same answers, sooner. Beams have no guesses.
-pub fn generate_assisted<M: LanguageModel>(
+/// Makes a model without rows that guidance leads away from.
+pub type MakeGuide<'m, M> = &'m dyn Fn() -> Result<M>;
+
+/// The models besides the one that answers.
+pub struct Helpers<'m, M> {
+    /// A smaller model whose guesses are checked: the same answers, sooner. Beams have no guesses.
+    pub assistant: Option<MakeAssistant<'m, M>>,
+    /// For `guidance_scale`, where that is not the same model without its prompt.
+    pub guide: Option<MakeGuide<'m, M>>,
+}
+
+impl<M> Helpers<'_, M> {
+    /// No other models.
+    pub fn none() -> Self {
+        Self { assistant: None, guide: None }
+    }
+}
+
+/// As [`generate`], with other models that take part.
+pub fn generate_helped<M: LanguageModel>(
     make: impl Fn(&[usize]) -> Result<M>,
-    assistant: Option<MakeAssistant<'_, M>>,
+    helpers: &Helpers<'_, M>,
     prompts: &[&[u32]],
     settings: &Settings<'_>,
 ) -> Result<Vec<Result<Vec<Generated>>>> {
+    let Helpers { assistant, guide } = *helpers;
     let config = settings.config;
     supported(config)?;
-    let guide = |places: &[usize]| config.is_guided().then(|| make(places)).transpose();
+    let guide = |places: &[usize]| config.is_guided().then(|| guide.map_or_else(|| make(places), |guide| guide())).transpose();
     let checked = prompts.iter().map(|prompt| prepared(prompt, prompt, settings).map(|_| Vec::new()));
     let mut found: Vec<Result<Vec<Generated>>> = checked.collect();
     let good: Vec<usize> = (0..prompts.len()).filter(|&place| found[place].is_ok()).collect();

@@ -16,7 +16,7 @@ impl<M: LanguageModel> Guide<M> {
     /// Starts from the last token of each prompt, or from the negative prompt; each has `count` rows.
     pub(super) fn new(mut model: M, prompts: &[&[u32]], negative: Option<&[u32]>, count: usize) -> Result<Self> {
         if !model.sources().is_empty() {
-            return Err(Error::request("guidance_scale", "only decoders can be led away from their prompt, and this model has an encoder"));
+            return Err(Error::request("guidance_scale", "a model that has read a text already cannot be led away from it"));
         }
         let start = |prompt: &&[u32]| {
             let last = prompt.get(prompt.len().saturating_sub(1)..).unwrap_or_default();

@@ -24,14 +24,18 @@ mod states;
 mod steps;
 pub mod stopping;
 mod stream;
+mod unread;
 
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
 pub use drafts::{Assistant, AssistantConfig, Respell, Schedule};
 pub use exported::{ExportedDecoder, ExportedSeq2Seq};
-pub use generating::{Generated, MakeAssistant, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_assisted};
+pub use generating::{
+    Generated, Helpers, MakeAssistant, MakeGuide, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_helped,
+};
 pub use open::{check_two_sided, open, open_two_sided};
 pub use scores::log_softmax;
 pub use seq2seq::Seq2Seq;
 pub use steps::{NewToken, Steps};
 pub use stream::TextStream;
+pub use unread::Unread;

@@ -131,7 +131,8 @@ impl TextGeneration {
         let settings = self.settings(&config, options)?;
         let assistant = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)?;
         let begin = assistant.map(|assistant| move |_: usize| assistant.begin(&options.generation, None));
-        let assist = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
+        let assistant = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
+        let helpers = generate::Helpers { assistant, guide: None };
         let alone = formers_models::couples_rows(self.config.value());
         // The answers of beam search that run at once are filled up to one length: alone, where the call does not say otherwise.
         let usual = if config.num_beams > 1 { 1 } else { BATCH_SIZE };
@@ -145,7 +146,7 @@ impl TextGeneration {
         let mut generated: Vec<Option<Result<Vec<Generated>>>> = good.iter().map(|_| None).collect();
         for batch in batches {
             let ids: Vec<&[u32]> = batch.iter().filter_map(|&place| good.get(place)).map(|encoded| encoded.ids.as_slice()).collect();
-            let run = |ids: &[&[u32]]| generate::generate_assisted(|_| self.decoder(), assist, ids, &settings);
+            let run = |ids: &[&[u32]]| generate::generate_helped(|_| self.decoder(), &helpers, ids, &settings);
             let mut found = match run(&ids) {
                 // What the model cannot run, such as a prompt beyond its positions, fails alone.
                 Err(error) if error.kind() == ErrorKind::Runtime => ids.iter().map(|ids| run(&[ids])?.pop().unwrap_or_else(lost)).collect(),

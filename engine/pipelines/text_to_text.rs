@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
-    generate::{self, Constraint, Generated, Settings, Steps, TextStream},
+    generate::{self, Constraint, Generated, Helpers, LanguageModel, Settings, Steps, TextStream, Unread},
     model::{Model, Pretrained},
     preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
 };
@@ -179,8 +179,9 @@ impl TextToText {
                 generate::open_two_sided(&self.model, self.config.value(), &texts)
             };
             let begin = assistant.map(|assistant| move |place: usize| assistant.begin(&options.generation, sources.get(place).copied()));
-            let assist = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
-            generate::generate_assisted(make, assist, &vec![&[start][..]; sources.len()], settings)
+            let assistant = begin.as_ref().map(|begin| begin as generate::MakeAssistant<'_, _>);
+            let guide = || self.guide(start);
+            generate::generate_helped(make, &Helpers { assistant, guide: Some(&guide) }, &vec![&[start][..]; sources.len()], settings)
         };
         let mut found = match run(sources) {
             // What the model cannot run, such as a text beyond its positions, fails alone.
@@ -204,12 +205,20 @@ impl TextToText {
         let model = generate::open_two_sided(&self.model, self.config.value(), &[text])?;
         let settings = self.settings(&config, options)?;
         let mut steps = Steps::new(model, &[&[start]], &settings)?;
+        if config.is_guided() {
+            steps = steps.guided(self.guide(start)?, &settings)?;
+        }
         if let Some(assistant) = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)? {
             steps = steps.assisted(assistant.begin(&options.generation, Some(text))?, &settings)?;
         }
         let mut text = TextStream::new(&self.tokenizer, true, Some(options.clean_up_tokenization_spaces), &config.stop_strings);
         let before = text.push(start)?;
         Ok(TextPieces::new(Pieces::new(steps, text, before)))
+    }
+
+    /// The model without what it reads, for guidance.
+    fn guide(&self, start: u32) -> Result<Box<dyn LanguageModel + Send + '_>> {
+        Ok(Box::new(Unread::new(&self.model, self.config.value(), start)?))
     }
 
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {

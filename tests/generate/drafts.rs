@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use formers::config::{GenerationConfig, GenerationDefaults};
-use formers::generate::{Assistant, AssistantConfig, Decoder, LanguageModel, MakeAssistant, Respell, Settings, generate_assisted};
+use formers::generate::{Assistant, AssistantConfig, Decoder, Helpers, LanguageModel, MakeAssistant, Respell, Settings, generate_helped};
 use formers::model::{Head, Model, Pretrained};
 use formers::{ErrorKind, Options};
 use serde_json::{Map, Value, json};
@@ -162,7 +162,8 @@ fn counted(parameters: &Value, assistant: Option<usize>) -> (Vec<u32>, Vec<usize
         move |_: usize| Ok(Assistant::new(Counts { history: Vec::new(), period: PERIOD, wrong_every, runs: assistants }, &config))
     });
     let make = |_: &[usize]| Ok(Counts { history: Vec::new(), period: PERIOD, wrong_every: 0, runs: &runs });
-    let found = generate_assisted(make, begin.as_ref().map(|begin| begin as MakeAssistant<'_, _>), &[&[5, 6, 0, 1, 2]], &settings).unwrap();
+    let assistant = begin.as_ref().map(|begin| begin as MakeAssistant<'_, _>);
+    let found = generate_helped(make, &Helpers { assistant, guide: None }, &[&[5, 6, 0, 1, 2]], &settings).unwrap();
     let tokens = found.into_iter().next().unwrap().unwrap().swap_remove(0).tokens;
     (tokens, runs.into_inner(), assistants.into_inner())
 }
@@ -251,7 +252,7 @@ fn guesses_in_other_tokens_save_runs() {
             let model: Box<dyn LanguageModel> = Box::new(CountsInPairs(Vec::new()));
             Ok(Assistant::with_other_tokens(model, &AssistantConfig::new(&config).unwrap(), Arc::new(InPairs)))
         };
-        let found = generate_assisted(make, Some(&begin), &[prompt], &settings).unwrap();
+        let found = generate_helped(make, &Helpers { assistant: Some(&begin), guide: None }, &[prompt], &settings).unwrap();
         let tokens = found.into_iter().next().unwrap().unwrap().swap_remove(0).tokens;
         let expected: Vec<u32> = (1..=60).map(|n| (prompt.last().unwrap() + n) % MANY).collect();
         assert_eq!(tokens, expected, "{lookbehind}");

@@ -29,10 +29,8 @@ const OWN_PARAMETERS: &[&str] = &[
     constraint::PARAMETERS[2],
 ];
 
-/// Parameters of `generate` that these tasks do not have: the reference's pipelines fail with what is told beside answers, and there is
-/// no text that an encoder could leave out.
-const NOT_HERE: &[&str] =
-    &["guidance_scale", "logprobs", "negative_prompt_ids", "output_logits", "output_scores", "return_dict_in_generate"];
+/// Parameters of `generate` that these tasks do not have: the reference's pipelines fail with what is told beside answers.
+const NOT_HERE: &[&str] = &["logprobs", "output_logits", "output_scores", "return_dict_in_generate"];
 
 const OF_GENERATE: [&str; GenerationConfig::PARAMETERS.len() - NOT_HERE.len()] = without(GenerationConfig::PARAMETERS, NOT_HERE);
 

@@ -4,7 +4,7 @@ use formers::generate::sampling::argmax;
 use formers::generate::stopping::StopReason;
 use formers::generate::{Decoder, Generated, LanguageModel, Settings, Steps, generate};
 use formers::model::{Head, Pretrained};
-use formers::{Options, Result};
+use formers::{ErrorKind, Options, Result};
 use serde_json::{Value, json};
 
 use super::fake::Fake;
@@ -142,6 +142,17 @@ fn a_cache_that_grows_and_moves_changes_nothing() {
     let logits = decoder.forward(&[&[3], &[3]]).unwrap();
     assert_eq!(logits[..vocabulary], logits[vocabulary..]);
     assert!(decoder.forward(&[&[1, 2], &[3]]).is_err() && decoder.forward(&[&[1]]).is_err() && decoder.select(&[7]).is_err());
+}
+
+/// More rows than there is memory for are an error, and the process goes on.
+#[test]
+fn a_cache_that_does_not_fit_is_refused() {
+    let folder = format!("{}/tests/goldens/generate/models/llama/causal_lm", env!("CARGO_MANIFEST_DIR"));
+    let model = Pretrained::open(Options::new(folder)).unwrap().model(Head::CausalLm).unwrap();
+    let mut decoder = Decoder::new(model.session("model").unwrap()).unwrap();
+    decoder.forward(&[&[1, 2, 3]]).unwrap();
+    let error = decoder.select(&vec![0; 1 << 26]).unwrap_err();
+    assert!(error.kind() == ErrorKind::Runtime && error.to_string().contains("no memory for a cache of 67108864 rows"), "{error}");
 }
 
 /// Several prompts of one length share their runs, and each gets the beams that it would have alone, though some are settled early.

@@ -217,6 +217,28 @@ fn drafts_change_nothing() {
     assert!(error.unwrap_err().to_string().starts_with("num_return_sequences: "));
 }
 
+/// An assistant with other tokens reads the text in its own, and answers stay as they are.
+#[test]
+fn assistants_with_other_tokens_change_nothing() {
+    for (name, assistant) in [
+        ("bart/seq2seq", "t5/seq2seq"),
+        ("t5/seq2seq", "pegasus/seq2seq"),
+        ("pegasus/seq2seq", "blenderbot/seq2seq"),
+        ("encoder-decoder/seq2seq", "bart/seq2seq"),
+    ] {
+        let model = Text2TextGeneration::from_pretrained(&golden(name)).unwrap();
+        let generation = json!({"num_beams": 1, "max_new_tokens": 40, "num_assistant_tokens": 6, "assistant_confidence_threshold": 0});
+        let assisted = text2text_generation::Options { assistant_model: Some(golden(assistant)), ..options(generation.clone()) };
+        let run = |options: &text2text_generation::Options| {
+            model.run_many(&TEXTS, options).unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let plain = run(&options(generation));
+        assert_eq!(run(&assisted), plain, "{name} {assistant}");
+        let pieces: String = model.stream(TEXTS[0], &assisted).unwrap().map(Result::unwrap).collect();
+        assert_eq!(pieces, plain[0][0].text, "{name} {assistant}");
+    }
+}
+
 /// A model that reads and writes is helped by another of its kind.
 #[test]
 fn assistants_are_of_the_same_kind() {

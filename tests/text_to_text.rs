@@ -104,8 +104,9 @@ fn wrong_requests_name_the_field() {
         (json!("a"), json!({"guidance_scale": "much"}), "guidance_scale"),
         (json!("a"), json!({"guidance_scale": 1.5, "negative_prompt_ids": []}), "negative_prompt_ids"),
         (json!("a"), json!({"output_scores": true}), "parameters.output_scores"),
-        (json!("a"), json!({"regex": "(a"}), "regex"),
-        (json!("a"), json!({"json_schema": {"type": "integer", "minimum": 5, "maximum": 4}}), "json_schema"),
+        (json!("a"), json!({"regex": 5}), "parameters.regex"),
+        (json!("a"), json!({"json_schema": "{"}), "parameters.json_schema"),
+        (json!("a"), json!({"regex": "a", "grammar": "start: \"a\""}), "parameters.grammar"),
         (json!("a"), json!({"assistant_model": 3}), "parameters.assistant_model"),
     ] {
         refused("text2text-generation", bart, inputs, parameters, place);

@@ -13,12 +13,14 @@ use crate::{Error, ErrorKind, Result};
 /// Files read whole into memory: configurations, tokenizers, chat templates. The largest real ones are below 50 MB.
 const MAX_READ: u64 = 256 << 20;
 
-/// A model's files: an ordinary folder, or a repository of the Hub of which only what is asked for is downloaded.
+/// A model's files: an ordinary folder, or a repository of the Hub, or a folder in one, of which only what is asked for is downloaded.
 ///
-/// Paths are those of the repository, with `/` on every system.
+/// Paths are those in the repository, or in its folder, with `/` on every system.
 pub struct Checkpoint {
     name: String,
     source: Source,
+    /// What the paths of the repository start with: nothing, or a folder's own path and a `/`.
+    within: String,
     files: OnceLock<Vec<String>>,
 }
 
@@ -28,27 +30,38 @@ enum Source {
 }
 
 impl Checkpoint {
-    /// Opens a model: an existing folder, else a name on the Hub (`owner/name`).
+    /// Opens a model: an existing folder, else a name on the Hub (`owner/name`), which a folder of the repository may follow
+    /// (`owner/name/cpu/int4`), as repositories with several exports have them.
     ///
     /// A branch or tag is looked up on the Hub; when that cannot be reached, what the cache last knew counts. A full commit, and
     /// offline mode, need no network.
     ///
     /// # Errors
-    /// When the model is neither a folder nor a name, when the Hub does not have it or does not open it, and when it is in no
-    /// cache while the network cannot be used.
+    /// When the model is neither a folder nor a name, when the Hub does not have it or its folder or does not open it, and when it is in
+    /// no cache while the network cannot be used.
     pub fn open(model: &str, options: &Options) -> Result<Self> {
         let folder = Path::new(model);
-        let source = if folder.is_dir() {
-            Source::Folder(folder.to_owned())
+        let (source, within) = if folder.is_dir() {
+            (Source::Folder(folder.to_owned()), String::new())
         } else if folder.is_file() {
             return Err(Error::new(ErrorKind::NotFound, format!("{model}: is a file; name the folder of the checkpoint")));
-        } else if name::is_repo_id(model) {
-            Source::Repository(Box::new(Repository::open(model, options)?))
+        } else if let Some((repo, within)) = name::in_repo(model) {
+            (Source::Repository(Box::new(Repository::open(repo, options)?)), within)
         } else {
             let message = format!("{model:?} is neither an existing folder nor a model on the Hub, which is named owner/name");
             return Err(Error::new(ErrorKind::NotFound, message));
         };
-        Ok(Self { name: model.to_owned(), source, files: OnceLock::new() })
+        let this = Self { name: model.to_owned(), source, within, files: OnceLock::new() };
+        if !this.within.is_empty() && this.files().is_empty() {
+            let message = format!("{model}: there is no folder {} in this repository", this.within.trim_end_matches('/'));
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        Ok(this)
+    }
+
+    /// The path in the repository of a file.
+    fn inside(&self, file: &str) -> String {
+        format!("{}{file}", self.within)
     }
 
     /// The name or folder it was opened by.
@@ -73,7 +86,9 @@ impl Checkpoint {
     pub fn files(&self) -> &[String] {
         self.files.get_or_init(|| match &self.source {
             Source::Folder(folder) => local::files(folder),
-            Source::Repository(repository) => repository.files(),
+            Source::Repository(repository) => {
+                repository.files().into_iter().filter_map(|file| file.strip_prefix(&self.within).map(str::to_owned)).collect()
+            }
         })
     }
 
@@ -82,7 +97,7 @@ impl Checkpoint {
         name::is_file(file)
             && match &self.source {
                 Source::Folder(folder) => layout::below(folder.clone(), file).is_file(),
-                Source::Repository(repository) => repository.has(file),
+                Source::Repository(repository) => repository.has(&self.inside(file)),
             }
     }
 
@@ -93,7 +108,7 @@ impl Checkpoint {
         }
         match &self.source {
             Source::Folder(folder) => Some(layout::below(folder.clone(), file)).filter(|path| path.is_file()),
-            Source::Repository(repository) => repository.cached(file),
+            Source::Repository(repository) => repository.cached(&self.inside(file)),
         }
     }
 
@@ -102,7 +117,7 @@ impl Checkpoint {
         match (self.local(file), &self.source) {
             (Some(path), _) => fs::metadata(path).ok().map(|metadata| metadata.len()),
             (None, Source::Folder(_)) => None,
-            (None, Source::Repository(repository)) => repository.listed_size(file),
+            (None, Source::Repository(repository)) => repository.listed_size(&self.inside(file)),
         }
     }
 
@@ -136,7 +151,10 @@ impl Checkpoint {
                 .iter()
                 .map(|file| Some(layout::below(folder.clone(), file)).filter(|path| path.is_file()).ok_or_else(|| self.missing(file)))
                 .collect(),
-            Source::Repository(repository) => repository.fetch(files),
+            Source::Repository(repository) => {
+                let files: Vec<String> = files.iter().map(|file| self.inside(file)).collect();
+                repository.fetch(&files.iter().map(String::as_str).collect::<Vec<_>>())
+            }
         }
     }
 
@@ -213,7 +231,7 @@ mod tests {
     fn neither_folder_nor_name() {
         let root = folder(&[("model.onnx", "x")]);
         let file = root.path().join("model.onnx");
-        for model in ["./no-such-folder", "/no/such/folder", "a/b/c", "", "a..b", "a\\b", "~/x"] {
+        for model in ["./no-such-folder", "/no/such/folder", "a/b/../c", "a/b//c", "", "a..b", "a\\b", "~/x"] {
             let error = Checkpoint::open(model, &Options::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound);
             assert!(error.to_string().contains("neither an existing folder nor a model on the Hub"), "{error}");

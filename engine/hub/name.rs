@@ -7,6 +7,18 @@ pub(super) fn is_repo_id(id: &str) -> bool {
     valid && !id.contains("--") && !id.contains("..") && !id.ends_with(".git")
 }
 
+/// The repository of a name, and what the paths of the files start with that it means: nothing for `name` and `owner/name`, a folder and a
+/// `/` for `owner/name/folder`.
+pub(super) fn in_repo(model: &str) -> Option<(&str, String)> {
+    if is_repo_id(model) {
+        return Some((model, String::new()));
+    }
+    let end = model.match_indices('/').nth(1)?.0;
+    let (repo, folder) = (model.get(..end)?, model.get(end..)?.trim_start_matches('/').trim_end_matches('/'));
+    let one_slash = !model.get(end..)?.starts_with("//");
+    (is_repo_id(repo) && is_file(folder) && one_slash).then(|| (repo, format!("{folder}/")))
+}
+
 fn is_repo_part(part: &str) -> bool {
     let word = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let bytes = part.as_bytes();
@@ -62,6 +74,17 @@ mod tests {
         for bad in ["", "/", "a/", "/a", "a/b/c", "a--b", "a..b", "../a", "./a", "a/..", "a b", "a\\b", "-a", "a.", "a/b.git", "é", &long]
         {
             assert!(!is_repo_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn folders_of_repositories() {
+        assert_eq!(in_repo("gpt2"), Some(("gpt2", String::new())));
+        assert_eq!(in_repo("a/b"), Some(("a/b", String::new())));
+        assert_eq!(in_repo("a/b/cpu/int4"), Some(("a/b", "cpu/int4/".to_owned())));
+        assert_eq!(in_repo("a/b/cpu/"), Some(("a/b", "cpu/".to_owned())));
+        for bad in ["", "a/b/", "a/b//c", "a/b/../c", "a/b/c//d", "/a/b", "./a/b", "~/a/b", "a/b/c\\d"] {
+            assert_eq!(in_repo(bad), None, "{bad}");
         }
     }
 

@@ -16,6 +16,7 @@ use formers::{
 use support::{COMMIT, Fault, REPO, StandIn};
 
 mod downloads;
+mod folders;
 mod kept;
 mod support;
 mod troubles;

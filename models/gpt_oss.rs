@@ -3,7 +3,7 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Routed, Weigh, experts, mxfp4},
+    layers::{Expert, Gate, Routed, gated_experts, mxfp4},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -39,7 +39,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         // Weights add up to 1 among those that are chosen.
         let routed = Routed::best(&scores(&w.pp("router"), x), own.num_experts_per_tok).weighted(|w| w.softmax(-1));
         let w = w.pp("experts");
-        Some(experts(x, &routed, Weigh::Outputs, |expert, x| own.expert(&w, expert, x)))
+        let gate = Gate { alpha: own.swiglu_alpha, shift: 1.0, limit: Some(own.swiglu_limit) };
+        Some(gated_experts(x, &routed, gate, |i| expert(&w, i)))
     };
     let slides = |layer| cfg.slides(layer, |layer| layer % 2 == 0);
     let variant =
@@ -47,24 +48,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     decoder(request, &cfg, &variant)
 }
 
-impl Own {
-    /// `((up + 1) · gate · σ(α gate)) W + b`, whose gates and ups are the even and the odd columns of one product.
-    fn expert(&self, w: &Weights, expert: usize, x: &Tensor) -> Tensor {
-        let both = product(w, "gate_up_proj", expert, x);
-        let columns = |first: i64| both.slice_steps(1, &first.into(), &i64::MAX.into(), 2);
-        let gate = columns(0).min(&both.scalar(self.swiglu_limit));
-        let up = columns(1).clip(-self.swiglu_limit, self.swiglu_limit);
-        let gated = (up + 1.0) * (&gate * (&gate * self.swiglu_alpha).sigmoid());
-        product(w, "down_proj", expert, &gated)
-    }
-}
-
-/// `x W + b` with one expert's part of `(experts, inputs, outputs)`, or of what holds it in 4 bits, and `(experts, outputs)`.
-fn product(w: &Weights, name: &str, expert: usize, x: &Tensor) -> Tensor {
-    let product = if w.has(&format!("{name}_blocks")) {
-        x.matmul_transposed(&mxfp4(w, name, expert, &x.dim(0)), 1.0)
-    } else {
-        x.matmul(&w.nth(name, expert))
-    };
-    product + w.nth(&format!("{name}_bias"), expert)
+/// One expert's part of `(experts, inputs, outputs)`, or of what holds it in 4 bits, and of the biases, `(experts, outputs)`.
+fn expert(w: &Weights, expert: usize) -> Expert<Tensor> {
+    let names = ["gate_up_proj", "down_proj"];
+    let by_columns = !w.has("gate_up_proj_blocks");
+    let matrix = |name: &str| if by_columns { w.nth(name, expert) } else { mxfp4(w, name, expert) };
+    Expert::Paired { matrices: names.map(matrix), biases: names.map(|name| w.nth(&format!("{name}_bias"), expert)), by_columns }
 }

@@ -3,7 +3,7 @@
 use formers_converters::{
     Weights,
     graph::{Size, Tensor},
-    layers::{Activation, GatedExperts, Routed, Weigh, experts},
+    layers::{Activation, GatedExperts, Routed},
 };
 
 /// Gated experts under their usual names, in a scope `experts`.
@@ -26,5 +26,5 @@ pub(crate) fn by_softmax(scores: &Tensor, chosen: usize, normalized: bool) -> Ro
 
 /// The mixture of gated experts whose matrices are in scope `w`, without biases.
 pub(crate) fn gated(w: &Weights, names: &GatedExperts, routed: &Routed, act: Activation, x: &Tensor) -> Tensor {
-    experts(x, routed, Weigh::Outputs, |expert, x| names.of(w, expert, act, x))
+    names.mixture(w, routed, act, x)
 }

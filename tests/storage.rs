@@ -7,7 +7,7 @@ use formers::session::{Session, SessionOptions, Value};
 use formers_converters::{
     Dtype, Weights,
     graph::{Body, Dim, Graph},
-    layers::{Activation, GatedExperts, Routed, Weigh, embedding, experts, linear, linear_no_bias},
+    layers::{Activation, Expert, Gate, GatedExperts, Routed, Weigh, embedding, experts, gated_experts, linear, linear_no_bias},
     passes::{self, Storage},
     quantize::{Bits, NBits},
     weights::Tensors,
@@ -106,8 +106,10 @@ const EXPERTS: usize = 20;
 fn mixtures(bits: Bits) -> Vec<Entry> {
     let mut entries = vec![matrix("table.weight", 40, 64, bits), matrix("router.weight", EXPERTS, 64, bits)];
     for expert in 0..EXPERTS {
-        for (name, rows) in [("gate", 32), ("up", 32), ("down", 64)] {
-            entries.push(matrix(&format!("experts.{expert}.{name}.weight"), rows, 96 - rows, bits));
+        for (i, (name, rows)) in [("gate", 32), ("up", 32), ("down", 64)].into_iter().enumerate() {
+            let first = 3 * expert + 7 * i;
+            let values = (0..rows * (96 - rows)).map(|at| number(first + at / (96 - rows), at % (96 - rows), bits)).collect();
+            entries.push((format!("experts.{expert}.{name}.weight"), vec![rows, 96 - rows], values));
         }
     }
     let column = |i: usize| number(i % 64, i / 64 % 64, bits) * (1.0 + (i / 4096) as f32);
@@ -147,6 +149,64 @@ fn experts_in_fewer_bits_answer_as_they_do_in_32() {
             let given = run(&body, folder.path());
             let error = exact.iter().zip(&given).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max) / largest;
             assert!(error < 0.02, "{storage:?}: {error}");
+        }
+    }
+}
+
+/// Experts as one operator has them: with gates and ups in turn, by columns and with biases, or with matrices apart.
+fn build_operator(tensors: &Arc<Tensors>, paired: bool) -> Body {
+    let graph = Graph::new("model", Dtype::F32);
+    let weights = Weights::new(&graph, tensors.clone());
+    let ids = graph.input("input_ids", Dtype::I64, &[Dim::from("batch"), Dim::from("sequence")]);
+    let hidden = embedding(&weights.pp("table"), &ids);
+    let scores = hidden.reshape(&[(-1i64).into(), 64usize.into()]).matmul(&weights.any("router.weight", 2).t());
+    let routed = Routed::best(&scores.softmax(-1), 3).normalized(0.0);
+    let mixed = if paired {
+        let gate = Gate { alpha: 1.702, shift: 1.0, limit: Some(0.7) };
+        gated_experts(&hidden, &routed, gate, |i| Expert::Paired {
+            matrices: ["columns", "turned"].map(|name| weights.nth(name, i)),
+            biases: ["columns_bias", "turned_bias"].map(|name| weights.nth(name, i)),
+            by_columns: true,
+        })
+    } else {
+        let names = GatedExperts { each: ["gate", "up", "down"], stacked: ["both", "down"] };
+        names.mixture(&weights.pp("experts"), &routed, Activation::Silu, &hidden)
+    };
+    graph.output("logits", &mixed);
+    graph.finish().unwrap()
+}
+
+fn operators(bits: Bits) -> Vec<Entry> {
+    let mut entries = mixtures(bits);
+    entries.push(("turned".into(), vec![EXPERTS, 32, 64], (0..EXPERTS * 2048).map(|i| number(i % 64, i / 64 % 32, bits)).collect()));
+    for (name, width) in [("columns_bias", 64), ("turned_bias", 64)] {
+        entries.push((name.into(), vec![EXPERTS, width], (0..EXPERTS * width).map(|i| (i % 7) as f32 / 8.0 - 0.4).collect()));
+    }
+    entries
+}
+
+#[test]
+fn all_experts_of_a_layer_are_one_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    // Zero points of rows of a single block lie in another way: such experts have an operator for each matrix.
+    let forms =
+        [(true, 32, None, true), (true, 16, Some(64), true), (false, 16, None, true), (false, 32, None, false), (true, 64, None, false)];
+    for (bits, paired) in [(Bits::Four, false), (Bits::Four, true), (Bits::Eight, false), (Bits::Eight, true)] {
+        let tensors = checkpoint(folder.path(), Dtype::F32, &operators(bits));
+        let exact = run(&passes::unpack(build_operator(&tensors, paired)).unwrap(), folder.path());
+        let largest = exact.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+        for dtype in [Dtype::F32, Dtype::BF16] {
+            let tensors = checkpoint(folder.path(), dtype, &operators(bits));
+            for (symmetric, block_size, wide_block_size, one) in forms {
+                let options = NBits { bits, symmetric, block_size, wide_block_size, ..NBits::default() };
+                let body = passes::store(build_operator(&tensors, paired), Storage::Blocks(options)).unwrap();
+                let count = |op: &str| body.nodes.iter().filter(|node| node.op == op).count();
+                let apart = if paired { 2 } else { 3 } * EXPERTS;
+                assert_eq!((count("QMoE"), count("MatMulNBits")), if one { (1, 0) } else { (0, apart) }, "{options:?}");
+                let given = run(&body, folder.path());
+                let error = exact.iter().zip(&given).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max) / largest;
+                assert!(error < 0.02, "{options:?}, weights in {dtype:?}, paired {paired}: {error}");
+            }
         }
     }
 }

@@ -1,21 +1,19 @@
 //! Mixtures of experts (<https://arxiv.org/abs/1701.06538>): feed-forward layers of which each token passes through a few.
 
-use std::ops::Range;
-
-use super::{Activation, lowest};
+use super::lowest;
 use crate::{
-    Dtype, Error, Weights,
+    Dtype, Error,
     graph::{Attributes, Dim, Size, Tensor},
 };
 
 /// Which experts a token passes through.
 pub struct Routed {
     /// `(tokens, chosen)`
-    experts: Tensor,
+    pub(crate) experts: Tensor,
     /// How much each of them counts, `(tokens, chosen)`.
-    weights: Tensor,
+    pub(crate) weights: Tensor,
     /// How many there are to choose from.
-    count: usize,
+    pub(crate) count: usize,
 }
 
 impl Routed {
@@ -157,32 +155,4 @@ fn of_hidden_rank(rows: &Tensor, count: &Tensor) -> Tensor {
     let shape = shape.slice_steps(0, &0i64.into(), &whole, 1);
     let outputs = [(rows.dtype(), vec![Dim::Unknown, width.into()])];
     graph.op("Reshape", "", &[Some(rows), Some(&shape)], Attributes::new(), &outputs).into_iter().next().unwrap_or_else(|| rows.clone())
-}
-
-/// How a checkpoint keeps the matrices of gated experts, in a scope that both ways share.
-pub struct GatedExperts<'a> {
-    /// Gate, up and down of each: `{expert}.{name}.weight`.
-    pub each: [&'a str; 3],
-    /// Those of all in two tensors: gate over up, `(experts, 2 · inner, width)`, and down, `(experts, width, inner)`.
-    pub stacked: [&'a str; 2],
-}
-
-impl GatedExperts<'_> {
-    /// `down(act(gate x) · up x)` of one expert.
-    pub fn of(&self, w: &Weights, expert: usize, act: Activation, x: &Tensor) -> Tensor {
-        let [gate, up, down] = self.matrices(w, expert);
-        let h = act.of(&x.matmul_transposed(&gate, 1.0)) * x.matmul_transposed(&up, 1.0);
-        h.matmul_transposed(&down, 1.0)
-    }
-
-    fn matrices(&self, w: &Weights, expert: usize) -> [Tensor; 3] {
-        let [both, down] = self.stacked;
-        match w.shape(both).as_deref() {
-            Some(&[_, twice, _]) => {
-                let part = |rows: Range<usize>| w.part(both, expert, rows);
-                [part(0..twice / 2), part(twice / 2..twice), w.nth(down, expert)]
-            }
-            _ => self.each.map(|name| w.pp(expert).pp(name).any("weight", 2)),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod attention;
 mod cached;
+mod experts;
 mod four_bits;
 mod packed;
 mod prune;
@@ -28,9 +29,11 @@ pub enum Target {
     Portable,
 }
 
-/// Lowers a graph for a target.
+/// Lowers a graph for a target. What becomes of weights that are stored as integers, and of experts, hangs on how weights are going to be
+/// stored: [`store`] or [`unpack`] come after.
 pub fn lower(body: Body, target: Target) -> Result<Body> {
     let body = attention::lower(body, target)?;
+    let body = if target == Target::Portable { experts::split(body)? } else { body };
     let body = four_bits::lower(body)?;
     let body = cached::lower(body, target)?;
     let body = rotary::lower(body, target)?;

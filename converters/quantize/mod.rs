@@ -2,12 +2,14 @@
 //!
 //! Each kernel reads a [`Matrix`] as it lies in the checkpoint, widens a few rows at a time, and allocates nothing but its result.
 
+mod blocked;
 mod float16;
 mod gather;
 mod int8;
 mod n_bits;
 mod packing;
 
+pub(crate) use blocked::Blocked;
 pub use float16::{Float16, to_float16};
 pub use gather::{GatherBlocks, gather_q4};
 pub use int8::{Int8, Range, Uint8, int8_per_channel, uint8_per_tensor};

@@ -2,10 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{
-    Bits,
-    n_bits::{middle, pack},
-};
+use super::{Bits, n_bits::middle};
 
 /// How a checkpoint lays out the integers of a linear layer, several to a word of 32 bits or one to a byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +18,16 @@ pub(crate) enum Layout {
     Bytes,
     /// An 8-bit float each, `[rows, columns]`; scales `[rows, groups]`.
     Floats,
+    /// AWQ's `gemv`: integers as [`Layout::Rows`] has them, `[rows, columns / 8]`; zero points `[rows, words]`, eight groups to a word, and
+    /// scales `[rows, words · 8]`, both longer than the groups are many.
+    Gemv,
+    /// 4-bit floats of 2 exponent bits and 1 mantissa bit, two to a byte, the lower half first, `[rows, columns / 2]`; scales `[rows, groups]`.
+    /// Twice such a float is an integer, so that `bits` are those of one: 8.
+    HalfSteps,
 }
 
 impl Layout {
-    const ALL: [Self; 5] = [Self::Gptq, Self::Awq, Self::Rows, Self::Bytes, Self::Floats];
+    const ALL: [Self; 7] = [Self::Gptq, Self::Awq, Self::Rows, Self::Bytes, Self::Floats, Self::Gemv, Self::HalfSteps];
 
     /// A number that stands for this layout in a graph.
     pub(crate) fn number(self) -> usize {
@@ -57,29 +60,22 @@ pub(crate) struct Packing {
 
 /// The numbers behind a packing.
 pub(crate) struct Unpacked {
-    packing: Packing,
+    pub(super) packing: Packing,
     /// The integers, each in a byte; of [`Layout::Floats`] the bytes themselves.
-    levels: Vec<u8>,
+    pub(super) levels: Vec<u8>,
     /// `[scale rows, groups]`
     scales: Vec<f32>,
     /// As `scales`.
     zeros: Vec<u8>,
     /// The group of each column.
-    groups: Vec<usize>,
-}
-
-/// The tensors of `MatMulNBits`.
-pub(crate) struct Blocked {
-    /// `[rows, blocks, block bytes]`
-    pub(crate) values: Vec<u8>,
-    /// `[rows, blocks]`
-    pub(crate) scales: Vec<f32>,
-    /// `[rows, bytes of the blocks' zero points]`
-    pub(crate) zero_points: Vec<u8>,
+    pub(super) groups: Vec<usize>,
 }
 
 /// The place of each of eight rows in a word of AWQ.
 const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/// Twice the 4-bit floats of 2 exponent bits and 1 mantissa bit, by the bits below the sign.
+const HALF_STEPS: [u8; 8] = [0, 1, 2, 3, 4, 6, 8, 12];
 
 /// Rows that are unpacked together: they lie side by side in the layouts that go down the columns.
 const TILE: usize = 64;
@@ -111,9 +107,29 @@ impl Packing {
         match self.layout {
             Layout::Gptq => [(columns * bits).div_ceil(32), rows],
             Layout::Awq => [columns, (rows * bits).div_ceil(32)],
-            Layout::Rows => [rows, columns.div_ceil(32 / bits.max(1))],
+            Layout::Rows | Layout::Gemv => [rows, columns.div_ceil(32 / bits.max(1))],
             Layout::Bytes | Layout::Floats => [rows, columns],
+            Layout::HalfSteps => [rows, columns.div_ceil(2)],
         }
+    }
+
+    /// The shape of the scales as they are stored.
+    pub(crate) fn scales_shape(&self) -> [usize; 2] {
+        match self.layout {
+            Layout::Gptq | Layout::Awq => [self.groups(), self.rows],
+            Layout::Gemv => [self.rows, 8 * self.gemv_words()],
+            _ => [self.scale_rows(), self.groups()],
+        }
+    }
+
+    /// Words of a row's zero points for AWQ's `gemv`, which reads as many at once as make up for small groups.
+    fn gemv_words(&self) -> usize {
+        let together = match self.group {
+            64 => 2,
+            32 => 4,
+            _ => 1,
+        };
+        self.groups().div_ceil(8).next_multiple_of(together)
     }
 
     /// The shape of the zero points as they are stored.
@@ -122,7 +138,8 @@ impl Packing {
         match self.layout {
             Layout::Gptq | Layout::Awq => [self.groups(), (rows * bits).div_ceil(32)],
             Layout::Rows => [rows.div_ceil(32 / bits.max(1)), self.groups()],
-            Layout::Bytes | Layout::Floats => [self.scale_rows(), self.groups()],
+            Layout::Gemv => [rows, self.gemv_words()],
+            Layout::Bytes | Layout::Floats | Layout::HalfSteps => [self.scale_rows(), self.groups()],
         }
     }
 
@@ -132,8 +149,14 @@ impl Packing {
         match self.layout {
             Layout::Gptq => stream(bytes, column * self.bits, self.bits, |word| word * width + row),
             Layout::Awq => self.awq(bytes, column * width, row),
-            Layout::Rows => self.whole(bytes, column, |word| row * width + word),
+            Layout::Rows | Layout::Gemv => self.whole(bytes, column, |word| row * width + word),
             Layout::Bytes => bytes.get(row * width + column).map_or(0, |byte| byte ^ 0x80),
+            Layout::HalfSteps => {
+                let pair = bytes.get(row * width + column / 2).copied().unwrap_or(0);
+                let float = if column.is_multiple_of(2) { pair & 0xf } else { pair >> 4 };
+                let steps = HALF_STEPS.get(usize::from(float & 7)).copied().unwrap_or(0);
+                if float < 8 { middle(8) + steps } else { middle(8) - steps }
+            }
             Layout::Floats => bytes.get(row * width + column).copied().unwrap_or(0),
         }
     }
@@ -145,7 +168,8 @@ impl Packing {
             Layout::Gptq => stream(bytes, row * self.bits, self.bits, |word| group * width + word),
             Layout::Awq => self.awq(bytes, group * width, row),
             Layout::Rows => self.whole(bytes, row, |word| word * width + group),
-            Layout::Bytes | Layout::Floats => bytes.get(row * width + group).map_or(0, |byte| byte ^ 0x80),
+            Layout::Gemv => self.whole(bytes, group, |word| row * width + word),
+            Layout::Bytes | Layout::Floats | Layout::HalfSteps => bytes.get(row * width + group).map_or(0, |byte| byte ^ 0x80),
         };
         (usize::from(stored) + self.zero_offset) as u8 & mask(self.bits)
     }
@@ -180,11 +204,11 @@ impl Packing {
                 }
             }
         });
-        let (lines, width) = (self.scale_rows(), self.groups());
+        let (lines, width, [_, stored]) = (self.scale_rows(), self.groups(), self.scales_shape());
         let places = || (0..lines).flat_map(|row| (0..width).map(move |group| (row, group)));
         let by_group = matches!(self.layout, Layout::Gptq | Layout::Awq);
         let scale = |(row, group): (usize, usize)| {
-            let place = if by_group { group * self.rows + row } else { row * width + group };
+            let place = if by_group { group * stored + row } else { row * stored + group };
             scales.get(place).copied().unwrap_or(0.0)
         };
         let zero = |(row, group)| zeros.map_or_else(|| middle(self.bits), |zeros| self.zero(zeros, row, group));
@@ -194,7 +218,7 @@ impl Packing {
 
 impl Unpacked {
     /// The scale and the zero point of a row's group.
-    fn grid(&self, row: usize, group: usize) -> (f32, u8) {
+    pub(super) fn grid(&self, row: usize, group: usize) -> (f32, u8) {
         let place = row / self.packing.row_group.max(1) * self.packing.groups() + group;
         (self.scales.get(place).copied().unwrap_or(0.0), self.zeros.get(place).copied().unwrap_or(0))
     }
@@ -211,34 +235,6 @@ impl Unpacked {
             }
         });
         weights
-    }
-
-    /// In blocks of a row, for `MatMulNBits`, with columns in this order, in which each block lies within one group.
-    pub(crate) fn blocked(&self, block: usize, order: Option<&[usize]>) -> Blocked {
-        let Packing { rows, columns, .. } = self.packing;
-        let bits = self.packing.stored_bits();
-        let packed = |n: usize| (n * bits.count()).div_ceil(8);
-        let blocks = columns.div_ceil(block);
-        let (values_len, zeros_len) = (blocks * packed(block), packed(blocks));
-        let mut made =
-            Blocked { values: vec![0; rows * values_len], scales: vec![0.0; rows * blocks], zero_points: vec![0; rows * zeros_len] };
-        let column = |i: usize| order.map_or(i, |order| order.get(i).copied().unwrap_or_default());
-        let lines = made.values.par_chunks_mut(values_len.max(1)).zip(made.scales.par_chunks_mut(blocks.max(1)));
-        let lines = lines.zip(made.zero_points.par_chunks_mut(zeros_len.max(1))).zip(self.levels.par_chunks(columns.max(1)));
-        lines.enumerate().for_each(|(row, (((values, scales), zero_points), levels))| {
-            let mut ordered: Vec<u8> = (0..columns).map(|i| levels.get(column(i)).copied().unwrap_or_default()).collect();
-            ordered.resize(blocks * block, 0);
-            pack(bits, &ordered, values);
-            let mut zeros = Vec::with_capacity(blocks + 1);
-            for (i, scale) in scales.iter_mut().enumerate() {
-                let (exact, zero) = self.grid(row, self.groups.get(column(i * block)).copied().unwrap_or_default());
-                *scale = exact;
-                zeros.push(zero);
-            }
-            zeros.resize(blocks.next_multiple_of(2), 0);
-            pack(bits, &zeros, zero_points);
-        });
-        made
     }
 }
 

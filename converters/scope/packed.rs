@@ -14,6 +14,11 @@ impl Weights {
         self.packed("weight").is_some() || self.four_bits("weight").is_some()
     }
 
+    /// Whether the `weight` of this scope is in the 4-bit floats of bitsandbytes.
+    pub(crate) fn is_four_bits(&self) -> bool {
+        self.four_bits("weight").is_some()
+    }
+
     /// A weight that is quantized.
     pub(super) fn quantized(&self, name: &str) -> Option<Tensor> {
         let key = self.key(name);
@@ -69,7 +74,7 @@ impl Weights {
     fn unpacked(&self, packed: &Packed) -> Option<Tensor> {
         let raw = |key: &String| self.raw(key).map_err(|error| self.fail(error)).ok();
         let parts = [raw(&packed.values), raw(&packed.scales), packed.zeros.as_ref().and_then(raw), packed.groups.as_ref().and_then(raw)];
-        passes::packed(&self.store.graph, &packed.packing, parts.each_ref().map(Option::as_ref))
+        passes::packed(&self.store.graph, &packed.packing, packed.factor, parts.each_ref().map(Option::as_ref))
     }
 
     /// The tensor as it is stored.

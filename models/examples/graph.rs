@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let head = Head::of_class(head).ok_or_else(|| Error::unsupported(format!("no head {head:?}")))?;
     let request = Request { config: &config, tensors: Arc::new(open(folder)?), head, float: Dtype::F32, modules: Vec::new() };
     for body in (architecture.build)(&request)? {
-        let body = passes::lower(body, passes::Target::default())?;
+        let body = passes::unpack(passes::lower(body, passes::Target::default())?)?;
         writer::write_folder(&body, Path::new(out), &format!("{}.onnx", body.name))?;
     }
     Ok(())

@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from causal import GPT2, LLAMA3, MODELS, NEOX, cases, confirmed, lively, once, special_ids
 from common import checkpoint, wanted
-from packing import Awq, Bnb, Compressed, Floats, Gptq
+from packing import Awq, AwqGemv, Bnb, BnbInt8, Compressed, Floats, Gptq, HalfSteps
 
 
 def quantized(model_type, name, tokenizer, config, scheme):
@@ -28,7 +28,20 @@ def quantized(model_type, name, tokenizer, config, scheme):
                 continue
             weight, tensors = scheme(module.weight.data.T if turned else module.weight.data)
             module.weight.data = (weight.T if turned else weight).contiguous()
-            stored.update({f"{layer}.{key}": tensor.contiguous() for key, tensor in tensors.items() if key != "bias" or module.bias is None})
+            keep(layer, {key: tensor for key, tensor in tensors.items() if key != "bias" or module.bias is None})
+        for name, experts in model.named_parameters():
+            if ".experts." not in name or experts.dim() != 3:
+                continue
+            # Published checkpoints have a layer for each matrix of each expert.
+            parts = ["gate_proj", "up_proj"] if name.endswith("gate_up_proj") else [name.rsplit(".", 1)[1]]
+            for i, expert in enumerate(experts.data):
+                for part, matrix in zip(parts, expert.chunk(len(parts))):
+                    weight, tensors = scheme(matrix.clone())
+                    matrix.copy_(weight)
+                    keep(f"{name.rsplit('.', 1)[0]}.{i}.{part}", {key: tensor for key, tensor in tensors.items() if key != "bias"})
+
+    def keep(layer, tensors):
+        stored.update({f"{layer}.{key}": tensor.contiguous() for key, tensor in tensors.items()})
 
     def confirm(folder):
         if not confirmed(folder, None):
@@ -66,3 +79,16 @@ quantized("qwen3", "fp8", LLAMA3, SHAPE, Floats(block=16))
 quantized("llama", "bnb_nf4", LLAMA3, dict(SHAPE, attention_bias=True), Bnb(nested=True))
 quantized("qwen3", "bnb_fp4", NEOX, SHAPE, Bnb("fp4", block=128))
 quantized("gpt2", "bnb_nf4", GPT2, dict(n_embd=48, n_layer=2, n_head=4, n_positions=80), Bnb(block=32))
+
+# More forms of those above, and mixtures of experts in them
+EXPERTS = dict(EVEN, moe_intermediate_size=32, num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, decoder_sparse_step=1)
+quantized("qwen2", "awq_gemv", LLAMA3, dict(EVEN, head_dim=16), AwqGemv())
+quantized("llama", "awq_gemv", NEOX, dict(EVEN, attention_bias=True), AwqGemv(group_size=64))
+quantized("llama", "bnb_int8", LLAMA3, dict(SHAPE, attention_bias=True), BnbInt8())
+quantized("gpt2", "bnb_int8", GPT2, dict(n_embd=48, n_layer=2, n_head=4, n_positions=80), BnbInt8())
+quantized("llama", "compressed_nvfp4", LLAMA3, SHAPE, HalfSteps())
+quantized("qwen3", "compressed_mxfp4", NEOX, EVEN, HalfSteps(block=32))
+quantized("mistral", "modelopt_nvfp4", LLAMA3, SHAPE, HalfSteps(modelopt=True))
+quantized("qwen3_moe", "gptq", NEOX, EXPERTS, Gptq(group_size=32, sym=True))
+quantized("qwen3_moe", "compressed_nvfp4", LLAMA3, EXPERTS, HalfSteps())
+quantized("qwen3_moe", "fp8", NEOX, EXPERTS, Floats(block=16))

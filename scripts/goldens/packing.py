@@ -84,6 +84,59 @@ class Awq:
         return words(numbers.reshape(lines, width // 8, 8)[:, :, self.ORDER].reshape(lines, width).T, 4).T
 
 
+class AwqGemv:
+    """AWQ for products with one token: eight inputs of an output to a word, in their own order; scales and zero points are padded (AutoAWQ's `WQLinear_GEMV`)."""
+
+    def __init__(self, group_size=32):
+        self.group_size = group_size
+        self.config = {"quant_method": "awq", "bits": 4, "group_size": group_size, "zero_point": True, "version": "gemv", "modules_to_not_convert": None}
+
+    def __call__(self, weight):
+        numbers, scales, zeros, weight = rounded(weight, grouped(weight.shape[1], self.group_size), 4, False)
+        together = {64: 2, 32: 4}.get(self.group_size, 1)
+        wide = -(-(-(-scales.shape[1] // 8)) // together) * together * 8
+        padded = [torch.nn.functional.pad(t, (0, wide - t.shape[1])) for t in (scales, zeros)]
+        return weight, {"qweight": words(numbers.T, 4).T, "qzeros": words(padded[1].T, 4).T, "scales": padded[0].half()}
+
+
+class HalfSteps:
+    """4-bit floats of 2 exponent bits and 1 mantissa bit, two to a byte.
+
+    compressed-tensors: blocks of 16 whose scales are 8-bit floats, with a divisor for all of them (`nvfp4-pack-quantized`), or blocks of 32 whose
+    scales are powers of two (`mxfp4-pack-quantized`). ModelOpt has the first of these with a factor in place of the divisor.
+    """
+
+    FLOATS = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0]
+
+    def __init__(self, block=16, modelopt=False):
+        self.block, self.modelopt = block, modelopt
+        weights = {"num_bits": 4, "type": "float", "symmetric": True, "strategy": "tensor_group" if block == 16 else "group", "group_size": block, "dynamic": False}
+        groups = {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": None, "output_activations": None}}
+        self.config = {"quant_method": "modelopt", "quant_algo": "NVFP4", "config_groups": groups, "ignore": ["lm_head"]} if modelopt else {
+            "quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized" if block == 16 else "mxfp4-pack-quantized",
+            "quantization_status": "compressed", "ignore": ["lm_head"], "config_groups": groups}
+
+    def __call__(self, weight):
+        rows, columns = weight.shape
+        blocks = weight.reshape(rows, -1, self.block)
+        largest = blocks.abs().amax(-1)
+        if self.block == 16:
+            whole = 6 * 448 / float(largest.max())
+            stored = (largest / 6 * whole).to(torch.float8_e4m3fn)
+            scales = stored.float() / torch.tensor(whole)
+        else:
+            exponents = largest.log2().floor() - 2
+            stored, scales = (exponents + 127).to(torch.uint8), 2 ** exponents
+        floats = torch.tensor(self.FLOATS)
+        numbers = ((blocks / scales[..., None])[..., None] - floats).abs().argmin(-1)
+        packed = (numbers[..., 0::2] | numbers[..., 1::2] << 4).to(torch.uint8).reshape(rows, columns // 2)
+        tensors = {"weight" if self.modelopt else "weight_packed": packed, "weight_scale": stored}
+        if self.block == 16:
+            tensors |= {"weight_scale_2": torch.tensor(1 / whole), "input_scale": torch.tensor(0.01)} if self.modelopt else {
+                "weight_global_scale": torch.tensor([whole])}
+        return (floats[numbers] * scales[..., None]).reshape(rows, columns), tensors
+
+
 class Compressed:
     """compressed-tensors with integers: packed, or a byte each."""
 
@@ -169,3 +222,14 @@ class Bnb:
         tensors |= {"weight": (pairs[:, 0] * 16 + pairs[:, 1]).to(torch.uint8)[:, None], "weight.quant_map": self.map.clone(),
                     f"weight.quant_state.bitsandbytes__{self.kind}": torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)}
         return (self.map[numbers] * scales[:, None]).reshape(weight.shape), tensors
+
+
+class BnbInt8:
+    """bitsandbytes in 8 bits: the numbers that 127 stands for, of each output (`int8_vectorwise_quant`)."""
+
+    config = {"quant_method": "bitsandbytes", "load_in_4bit": False, "load_in_8bit": True, "llm_int8_threshold": 6.0, "llm_int8_skip_modules": None}
+
+    def __call__(self, weight):
+        largest = weight.abs().amax(1)
+        numbers = (weight * (127 / largest)[:, None]).round().to(torch.int8)
+        return numbers.float() * (largest / 127)[:, None], {"weight": numbers, "SCB": largest, "weight_format": torch.tensor(0, dtype=torch.uint8)}

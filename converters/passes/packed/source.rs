@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Accuracy;
 use crate::{
     Dtype, Error, Result,
     graph::Data,
     passes::storage::with_bytes,
-    quantize::{Layout, Packing, Unpacked},
+    quantize::{Bits, Layout, Packing, Unpacked},
     weights::dense::widen,
 };
 
@@ -18,14 +19,18 @@ pub(super) struct Fit {
     /// The order of columns in which groups lie together, if it is not their own.
     pub(super) order: Option<Arc<[usize]>>,
     pub(super) symmetric: bool,
+    /// Whether it is the sum of two in 4 bits.
+    pub(super) halves: bool,
 }
 
 /// Where the bytes of a weight are.
-pub(super) struct Source {
+pub(in crate::passes) struct Source {
     pub(super) packing: Packing,
     pub(super) values: Data,
     pub(super) dtype: Dtype,
     pub(super) scales: (Data, Dtype),
+    /// What scales are multiplied with.
+    pub(super) factor: f32,
     pub(super) zeros: Option<Data>,
     /// The group of each column.
     pub(super) groups: Vec<usize>,
@@ -36,14 +41,21 @@ impl Source {
         let (scales, dtype) = &self.scales;
         let scales = with_bytes(scales, |bytes| {
             let mut wide = vec![0.0; bytes.len() * 8 / dtype.bits().max(1) as usize];
-            if widen(bytes, *dtype, &mut wide) { Ok(wide) } else { Err(Error::tensor(format!("scales of type {dtype:?}"))) }
+            if *dtype == Dtype::U8 {
+                // Exponents, from -127 on.
+                wide.iter_mut().zip(bytes).for_each(|(scale, exponent)| *scale = 2f32.powi(i32::from(*exponent) - 127));
+            } else if !widen(bytes, *dtype, &mut wide) {
+                return Err(Error::tensor(format!("scales of type {dtype:?}")));
+            }
+            wide.iter_mut().for_each(|scale| *scale *= self.factor);
+            Ok(wide)
         })?;
         let zeros = self.zeros.as_ref().map(|zeros| with_bytes(zeros, |bytes| Ok(bytes.to_vec()))).transpose()?;
         with_bytes(&self.values, |values| Ok(self.packing.unpack(values, &scales, zeros.as_deref(), self.groups.clone())))
     }
 
     /// The weights as floats.
-    pub(super) fn dense(&self) -> Result<Vec<f32>> {
+    pub(in crate::passes) fn dense(&self) -> Result<Vec<f32>> {
         Ok(self.unpacked()?.dense(|byte| {
             let mut value = [0.0];
             widen(&[byte], self.dtype, &mut value);
@@ -52,7 +64,7 @@ impl Source {
     }
 
     /// How the operator can have this weight: `None` where a block would have several scales.
-    pub(super) fn fit(&self, float: Dtype) -> Result<Option<Fit>> {
+    pub(super) fn fit(&self, float: Dtype, accuracy: Accuracy) -> Result<Option<Fit>> {
         const BLOCKS: [usize; 5] = [256, 128, 64, 32, 16];
         let Packing { layout, columns, group, .. } = self.packing;
         if layout == Layout::Floats || !matches!(float, Dtype::F32 | Dtype::F16) {
@@ -73,7 +85,9 @@ impl Source {
         }
         let zeros = self.zeros.as_ref().map(|zeros| with_bytes(zeros, |bytes| Ok(bytes.to_vec()))).transpose()?;
         let symmetric = self.packing.is_symmetric(zeros.as_deref());
-        Ok(Some(Fit { block, order: (!own).then(|| order.into()), symmetric }))
+        // In 32-bit floats, ONNX Runtime computes with weights of 8 bits by widening all of them each time, sixty times slower.
+        let halves = self.packing.stored_bits() == Bits::Eight && accuracy == Accuracy::Full;
+        Ok(Some(Fit { block, order: (!own).then(|| order.into()), symmetric, halves }))
     }
 }
 

@@ -4,15 +4,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use half::f16;
 
-use super::{Casts, Lies, Pass, Reader, with_bytes};
+use super::{ACCURACY_LEVEL, Casts, Lies, Pass, Reader, with_bytes};
 use crate::{
     Dtype, Result,
     graph::{Attributes, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
     quantize::{self, Bits, Matrix, NBits},
 };
-
-/// What `MatMulNBits` may compute with inside: 8-bit integers, where the processor has instructions for them.
-const ACCURACY_LEVEL: i64 = 4;
 
 pub(super) struct Blocks {
     options: NBits,

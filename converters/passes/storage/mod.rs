@@ -1,6 +1,7 @@
 //! Weights in fewer bits: which initializers, and the operators that read them.
 
 mod blocks;
+mod experts;
 mod float16;
 mod int8;
 
@@ -32,6 +33,9 @@ pub enum Storage {
     Blocks(NBits),
 }
 
+/// What operators with weights in blocks may compute with inside: 8-bit integers, where the processor has instructions for them.
+const ACCURACY_LEVEL: i64 = 4;
+
 /// Smaller weights stay as they are: biases and norms cost nothing and matter much.
 const SMALL: usize = 1024;
 
@@ -45,9 +49,10 @@ pub fn store(body: Body, storage: Storage) -> Result<Body> {
             Box::new(blocks::Blocks::new(options))
         }
     };
-    // What the checkpoint has in few bits already stays as it is; 4 bits that were asked for are computed with as those are.
-    let accuracy = if matches!(storage, Storage::Blocks(_)) { Accuracy::Int8 } else { Accuracy::Full };
-    let body = super::packed::lower(body, accuracy)?;
+    // What the checkpoint has in few bits already stays as it is; it is computed with as the rest is.
+    let accuracy = if storage == Storage::Float16 { Accuracy::Full } else { Accuracy::Int8 };
+    let body = if let Storage::Blocks(options) = storage { experts::quantize(body, options)? } else { body };
+    let body = super::packed::lower(super::experts::split(body)?, accuracy)?;
     let mut casts = Casts::default();
     let mut failed = None;
     let body = rewrite(body, |graph, node| {

@@ -6,7 +6,11 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -44,21 +48,35 @@ fn each_entry_is_the_file_of_its_model_type() {
 /// Each value of a golden's config in turn becomes one that makes no sense: the answer is a graph or an error, and comes at once.
 #[test]
 fn no_config_makes_an_architecture_panic_or_hang() {
-    let mut failures = Vec::new();
-    for architecture in ARCHITECTURES {
-        for folder in checkpoints(architecture.model_type) {
-            let checkpoint = Checkpoint::open(architecture, &folder);
-            checkpoint.build(&checkpoint.config).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-            for (what, config) in mutations(&checkpoint.config) {
-                let start = Instant::now();
-                let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.build(&config))).is_err();
-                if panicked || start.elapsed() > Duration::from_secs(60) {
-                    failures.push(format!("{} with {what}", folder.display()));
-                }
-            }
+    let folders = |architecture: &'static Architecture| checkpoints(architecture.model_type).into_iter().map(move |f| (architecture, f));
+    let all: Vec<_> = ARCHITECTURES.iter().flat_map(folders).collect();
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut failures = Vec::new();
+        while let Some((architecture, folder)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            failures.extend(broken(architecture, folder));
         }
-    }
-    assert!(failures.is_empty(), "{failures:#?}");
+        failures
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let failures: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(all.len() > ARCHITECTURES.len() && failures.is_empty(), "{failures:#?}");
+}
+
+/// The changes of a checkpoint's config that end badly.
+fn broken(architecture: &'static Architecture, folder: &Path) -> Vec<String> {
+    let checkpoint = Checkpoint::open(architecture, folder);
+    checkpoint.build(&checkpoint.config).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let is_broken = |config: &Value| {
+        let start = Instant::now();
+        let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.build(config))).is_err();
+        panicked || start.elapsed() > Duration::from_secs(60)
+    };
+    let broken = mutations(&checkpoint.config).into_iter().filter(|(_, config)| is_broken(config));
+    broken.map(|(what, _)| format!("{} with {what}", folder.display())).collect()
 }
 
 /// Two checkpoints of a model type, of different shapes where there are such.

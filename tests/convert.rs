@@ -8,7 +8,7 @@ use std::{
 
 use formers::{
     ErrorKind, Options,
-    model::{ModelDtype, Pretrained, Source},
+    model::{Blocks, ModelDtype, Pretrained, Source},
     pipelines::{FeatureExtraction, Pipeline, feature_extraction},
 };
 use serde_json::{Value, json};
@@ -81,6 +81,36 @@ fn an_exported_folder_answers_as_the_checkpoint_does() {
     let sizes = ["model.onnx_data", "model_fp16.onnx_data", "model_int8.onnx_data", "model_q4.onnx_data"]
         .map(|f| fs::metadata(out.path().join("onnx").join(f)).unwrap().len());
     assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
+}
+
+#[test]
+fn blocks_are_as_they_are_asked_for() {
+    let checkpoint = golden("bert/sequence_classification");
+    let fresh = classify(options(&checkpoint, ModelDtype::Fp32, Source::Safetensors));
+    for (dtype, most) in [(ModelDtype::Q4, 1e-1), (ModelDtype::Q8, 1e-2)] {
+        for (size, asymmetric) in [(Some(16), true), (Some(16), false), (Some(32), false), (None, true)] {
+            let (out, blocks) = (tempfile::tempdir().unwrap(), Some(Blocks { size, asymmetric }));
+            let pretrained = Pretrained::open(Options { blocks, ..options(&checkpoint, dtype, Source::Auto) }).unwrap();
+            pretrained.export(pretrained.head(), out.path()).unwrap();
+            let graph = fs::read(out.path().join(format!("onnx/model{}.onnx", dtype.suffix()))).unwrap();
+            let holds = |text: &[u8]| graph.windows(text.len()).any(|window| window == text);
+            let attribute = |name: &str, value: usize| holds(&[name.as_bytes(), &[0x18, value as u8]].concat());
+            assert!(attribute("bits", if dtype == ModelDtype::Q4 { 4 } else { 8 }), "{dtype} {blocks:?}");
+            assert!(attribute("block_size", size.unwrap_or(32)) && holds(b"zero_points") == asymmetric, "{dtype} {blocks:?}");
+            let answer = classify(options(out.path(), dtype, Source::Onnx));
+            for label in fresh.as_array().unwrap() {
+                let (a, b) = (label["score"].as_f64().unwrap(), score(&answer, &label["label"]));
+                assert!((a - b).abs() < most, "{dtype} {blocks:?}: {a} and {b} for {}", label["label"]);
+            }
+        }
+    }
+    let refused = |dtype, size| {
+        let options = Options { blocks: Some(Blocks { size, asymmetric: true }), ..options(&checkpoint, dtype, Source::Auto) };
+        let pretrained = Pretrained::open(options).unwrap();
+        pretrained.export(pretrained.head(), tempfile::tempdir().unwrap().path()).unwrap_err().to_string()
+    };
+    assert!(refused(ModelDtype::Int8, None).contains("only those in q4 and q8"));
+    assert!(refused(ModelDtype::Q4, Some(24)).contains("blocks of 24 weights"));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use formers::session::{Dim, Port, Session, SessionOptions, Value};
 use formers_converters::{
     Dtype,
-    graph::Body,
+    graph::{Body, Data},
     passes::{self, Storage, Target},
-    quantize::NBits,
+    quantize::{Bits, NBits},
     weights::Tensors,
     writer,
 };
@@ -101,4 +101,28 @@ fn fused_operators_answer_as_plain_ones() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(operators > 0, "no experts were one operator");
     assert!(compared > 60 && joined > 10 && turned > 5, "{compared} graphs, {joined} products joined, {turned} attentions that turn");
+}
+
+/// Embeddings and heads are most of a small model.
+#[test]
+fn embeddings_and_heads_are_stored_in_few_bits_as_well() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models");
+    let large = |data: &Data| matches!(data, Data::Stored { .. }) && data.size() >= 4096;
+    let mut tied = Vec::new();
+    for name in ["llama/causal_lm", "qwen2/causal_lm", "gemma/causal_lm", "gpt_neox/causal_lm", "phi/causal_lm"] {
+        let folder = root.join(name);
+        let config: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
+        tied.push(config["tie_word_embeddings"].as_bool().unwrap_or(true));
+        for bits in [Bits::Four, Bits::Eight] {
+            for symmetric in [true, false] {
+                // With zero points, rows of an odd number of blocks would not be read rightly.
+                let options = NBits { bits, symmetric, block_size: 16, ..NBits::default() };
+                let body = lowered(&folder, Target::Cpu, Some(Storage::Blocks(options))).unwrap();
+                assert_eq!(body.nodes.iter().filter(|node| node.op == "GatherBlockQuantized").count(), 1, "{name} {options:?}");
+                let wide = body.initializers.iter().filter(|(_, data)| large(data)).map(|(id, _)| &body.value(*id).name);
+                assert_eq!(wide.collect::<Vec<_>>(), [""; 0], "{name} {options:?}");
+            }
+        }
+    }
+    assert!(tied.contains(&true) && tied.contains(&false), "{tied:?}");
 }

@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::Result;
 use clap::Args;
-use formers::{model::Pretrained, pipelines};
+use formers::{
+    Options,
+    model::{Blocks, Pretrained},
+    pipelines,
+};
 use serde_json::json;
 
 use super::{model_options::ModelOptions, output, progress, table};
@@ -23,6 +27,12 @@ pub(super) struct Convert {
     /// Convert for this task; by default as the checkpoint was saved.
     #[arg(long)]
     task: Option<String>,
+    /// With --dtype q4 or q8: so many weights share a scale, a power of two from 16 to 256.
+    #[arg(long, value_name = "N")]
+    block_size: Option<usize>,
+    /// With --dtype q4 or q8: each block of weights has a zero point as well.
+    #[arg(long)]
+    asymmetric: bool,
     /// Print JSON: the files, their bytes and the seconds it took.
     #[arg(long)]
     json: bool,
@@ -32,7 +42,9 @@ pub(super) struct Convert {
 
 impl Convert {
     pub(super) fn execute(self) -> Result<()> {
-        let pretrained = Pretrained::open(self.options.resolve(&self.model))?;
+        let blocks = Blocks { size: self.block_size, asymmetric: self.asymmetric };
+        let blocks = (blocks != Blocks::default()).then_some(blocks);
+        let pretrained = Pretrained::open(Options { blocks, ..self.options.resolve(&self.model) })?;
         let head = match &self.task {
             Some(task) => pipelines::find(task)?.heads.first().copied().unwrap_or(pretrained.head()),
             None => pretrained.head(),

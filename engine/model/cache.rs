@@ -6,14 +6,14 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use formers_converters::{graph::Body, writer};
+use formers_converters::{graph::Body, passes::Storage, writer};
 use sha2::{Digest, Sha256};
 
 use super::ModelDtype;
 use crate::{Error, Result, hub};
 
 /// Changes whenever this crate stores weights in another way.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// The folder of converted models: `FORMERS_CACHE`, or `formers` beside the Hub's cache.
 pub fn dir() -> PathBuf {
@@ -24,13 +24,19 @@ pub fn dir() -> PathBuf {
     })
 }
 
-/// The file of a graph whose weights are stored in `dtype`, made by `convert` where it is not there yet.
+/// The file of a graph whose weights are stored in `dtype`, as `storage` says, made by `convert` where it is not there yet.
 ///
 /// The name holds all that changes the result: the graph with its places in the weight files, those files' sizes and
 /// times, the type, and this crate's own format. It appears only once it is whole, so half of one is never used, and
 /// several processes may make it at once.
-pub(super) fn file(folder: PathBuf, body: Body, dtype: ModelDtype, convert: impl FnOnce(Body) -> Result<Body>) -> Result<PathBuf> {
-    let entry = folder.join(key(&body, dtype)?);
+pub(super) fn file(
+    folder: PathBuf,
+    body: Body,
+    dtype: ModelDtype,
+    storage: Option<Storage>,
+    convert: impl FnOnce(Body) -> Result<Body>,
+) -> Result<PathBuf> {
+    let entry = folder.join(key(&body, dtype, storage)?);
     let file_name = format!("{}{}.onnx", body.name, dtype.suffix());
     let file = entry.join(&file_name);
     if file.is_file() {
@@ -60,11 +66,12 @@ fn hint(path: &Path, error: std::io::Error) -> Error {
     Error::io(path, error).at("converted models are kept in FORMERS_CACHE, which must be writable")
 }
 
-fn key(body: &Body, dtype: ModelDtype) -> Result<String> {
+fn key(body: &Body, dtype: ModelDtype, storage: Option<Storage>) -> Result<String> {
     let model = writer::in_memory(body)?;
     let mut hash = Sha256::new();
     hash.update(FORMAT.to_le_bytes());
     hash.update(dtype.to_string());
+    hash.update(format!("{storage:?}"));
     hash.update(&model.bytes);
     for file in writer::files(body) {
         let real = file.canonicalize().map_err(|e| Error::io(&file, e))?;

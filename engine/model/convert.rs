@@ -6,13 +6,13 @@ use formers_converters::{
     Dtype,
     graph::Body,
     passes::{self, Storage},
-    quantize::NBits,
+    quantize::{Bits, NBits},
     writer,
 };
 use formers_models::{Head, Request};
 
 use super::{
-    ModelDtype, Pretrained, cache,
+    ModelDtype, Options, Pretrained, cache,
     part::{self, Part},
     sentence, unknown, weights,
 };
@@ -37,9 +37,19 @@ pub(super) fn graphs(pretrained: &Pretrained, head: Head) -> Result<Vec<Body>> {
     bodies.into_iter().map(|body| Ok(passes::lower(body, passes::Target::Cpu)?)).collect()
 }
 
-/// How weights of this type are stored; `None` where they stay as they are in the checkpoint.
-pub(super) fn storage(dtype: ModelDtype) -> Result<Option<Storage>> {
-    match dtype {
+/// How weights are stored, by what the caller asked for; `None` where they stay as they are in the checkpoint.
+pub(super) fn storage(options: &Options) -> Result<Option<Storage>> {
+    if let Some(blocks) = &options.blocks {
+        let bits = match options.dtype {
+            ModelDtype::Q4 => Bits::Four,
+            ModelDtype::Q8 => Bits::Eight,
+            other => return Err(Error::request("blocks", format!("weights in {other} have no blocks, only those in q4 and q8"))),
+        };
+        let usual = NBits::compact();
+        let (block_size, wide_block_size) = blocks.size.map_or((usual.block_size, usual.wide_block_size), |size| (size, None));
+        return Ok(Some(Storage::Blocks(NBits { bits, block_size, wide_block_size, symmetric: !blocks.asymmetric, ..usual })));
+    }
+    match options.dtype {
         ModelDtype::Auto | ModelDtype::Fp32 => Ok(None),
         ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
         // What transformers.js calls q8, `model_quantized.onnx`, is this as well, not 8 bits in blocks.
@@ -60,17 +70,15 @@ const MOST_IN_MEMORY: u64 = 1 << 25;
 
 fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
     let options = &pretrained.options;
-    match storage(options.dtype)? {
+    let folder = || options.converted.clone().unwrap_or_else(cache::dir);
+    match storage(options)? {
         Some(storage) => {
-            let file = cache::file(options.converted.clone().unwrap_or_else(cache::dir), body, options.dtype, |body| {
-                Ok(passes::store(body, storage)?)
-            })?;
+            let file = cache::file(folder(), body, options.dtype, Some(storage), |body| Ok(passes::store(body, storage)?))?;
             Part::from_file(&file, &options.session)
         }
         // Weights that are computed from quantized ones are kept, unless they are few.
         None if passes::packed_size(&body) > MOST_IN_MEMORY => {
-            let file =
-                cache::file(options.converted.clone().unwrap_or_else(cache::dir), body, options.dtype, |body| Ok(passes::unpack(body)?))?;
+            let file = cache::file(folder(), body, options.dtype, None, |body| Ok(passes::unpack(body)?))?;
             Part::from_file(&file, &options.session)
         }
         None => {

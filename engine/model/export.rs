@@ -36,7 +36,7 @@ impl Pretrained {
                 "{name} lies in the Hub's cache, which is not ours to write to: name a folder to convert to"
             )));
         }
-        if convert::storage(self.options.dtype)?.is_some() {
+        if convert::storage(&self.options)?.is_some() {
             return Err(Error::unsupported(format!(
                 "weights in {} need a folder of their own: name one to convert to",
                 self.options.dtype
@@ -58,7 +58,7 @@ impl Pretrained {
     /// Writes a folder that needs nothing else: the graphs with their weights in `onnx/`, the configs and the tokenizer.
     pub fn export(&self, head: Head, folder: &Path) -> Result<Exported> {
         let name = self.checkpoint.name();
-        let storage = convert::storage(self.options.dtype)?;
+        let storage = convert::storage(&self.options)?;
         let bodies = convert::graphs(self, head).map_err(|e| e.at(name))?;
         let onnx = folder.join("onnx");
         fs::create_dir_all(&onnx).map_err(|e| Error::io(&onnx, e))?;

@@ -20,7 +20,7 @@ pub use formers_models::Head;
 
 pub use cache::dir as cache_dir;
 pub use export::Exported;
-pub use options::{ModelDtype, Options, Source};
+pub use options::{Blocks, ModelDtype, Options, Source};
 #[cfg(feature = "text")]
 pub(crate) use part::Workers;
 pub use sentence::SentenceConfig;
@@ -93,9 +93,7 @@ impl Pretrained {
         let weights = weights::exist(&self.checkpoint);
         let onnx = onnx::exist(&self.checkpoint);
         match self.options.source {
-            Source::Auto if known && weights && convert::storage(self.options.dtype).is_err() && onnx::files(self).is_ok() => {
-                Ok(Source::Onnx)
-            }
+            Source::Auto if known && weights && convert::storage(&self.options).is_err() && onnx::files(self).is_ok() => Ok(Source::Onnx),
             Source::Auto if known && weights => Ok(Source::Safetensors),
             Source::Auto if onnx => Ok(Source::Onnx),
             Source::Auto if weights => Err(unknown(self.config.model_type()).at(self.checkpoint.name())),

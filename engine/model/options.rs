@@ -17,6 +17,8 @@ pub struct Options {
     pub session: SessionOptions,
     /// The type of the weights.
     pub dtype: ModelDtype,
+    /// The blocks of weights that are converted to `q4` or `q8`, where they are to be others than the usual ones.
+    pub blocks: Option<Blocks>,
     /// Where the graph comes from.
     pub source: Source,
     /// Where models whose weights were converted to another type are kept; by default [`cache_dir`](super::cache_dir).
@@ -31,6 +33,15 @@ impl Options {
     pub fn new(model: impl Into<String>) -> Self {
         Self { model: model.into(), ..Self::default() }
     }
+}
+
+/// How weights lie in blocks that share a scale, those of embeddings and of heads as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Blocks {
+    /// Weights that share a scale: a power of two from 16 to 256; left out, 32, and 64 in layers that widen.
+    pub size: Option<usize>,
+    /// Whether each block has a zero point as well, for weights that lie to one side.
+    pub asymmetric: bool,
 }
 
 /// Where the graph comes from.
@@ -69,7 +80,7 @@ pub enum ModelDtype {
     Fp16,
     Int8,
     Uint8,
-    /// Converted, the same as `Int8`.
+    /// Converted, the same as `Int8`; with [`Options::blocks`], 8 bits with a scale for each block.
     Q8,
     /// Converted, 4 bits with a scale for each block of 32 weights.
     Q4,

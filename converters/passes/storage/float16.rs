@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Casts, Pass, fixed, read};
+use super::{Casts, Pass, fixed, parts};
 use crate::{
     Dtype, Result,
-    graph::{Data, Graph, Node, Tensor, ValueId},
+    graph::{Graph, Node, Tensor, ValueId},
     quantize::{self, Matrix},
 };
 
@@ -34,13 +34,13 @@ impl Float16 {
         }
         let value = graph.value(weight);
         let shape = fixed(&value.shape);
-        let values = read(graph, weight, |bytes| {
-            let columns = shape.last().copied().unwrap_or(1).max(1);
-            let rows = shape.iter().product::<usize>() / columns;
-            Ok(quantize::to_float16(&Matrix::new(bytes, value.dtype, [rows, columns])?).values)
+        let columns = shape.last().copied().unwrap_or(1).max(1);
+        let rows = shape.iter().product::<usize>() / columns;
+        let stored = parts(graph, weight, move |bytes| {
+            let values = quantize::to_float16(&Matrix::new(bytes, value.dtype, [rows, columns])?).values;
+            Ok(vec![bytemuck::cast_slice(&values).to_vec()])
         })?;
-        let bytes = bytemuck::cast_slice(&values).to_vec();
-        let half = graph.stored(&format!("{}_fp16", value.name), Dtype::F16, &shape, Data::Inline(bytes.into())).cast(graph.float());
+        let half = stored("fp16", 0, Dtype::F16, &shape)?.cast(graph.float());
         self.halves.insert(weight, half.clone());
         Ok(half)
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Casts, Lies, Pass, Reader, fixed, read};
+use super::{Casts, Lies, Pass, Reader, fixed, parts};
 use crate::{
     Dtype, Result,
-    graph::{Attributes, Data, Dim, Graph, Node, Size, Tensor, ValueId},
+    graph::{Attributes, Dim, Graph, Node, Size, Tensor, ValueId},
     quantize::{self, Matrix, Range},
 };
 
@@ -52,15 +52,12 @@ impl Int8 {
         let Some(weight) = casts.weight(graph, w, 2) else { return Ok(None) };
         let value = graph.value(weight);
         let Some([out, width]) = lies.sizes(&value.shape) else { return Ok(None) };
-        let int8 = read(graph, weight, |bytes| quantize::int8_per_channel(&lies.matrix(bytes, value.dtype, [out, width])?, Range::Full))?;
-        let values = bytemuck::cast_slice(&int8.values).to_vec();
-        let weights = graph.stored(&format!("{}_quantized", value.name), Dtype::I8, &[width, out], Data::Inline(values.into()));
-        let scales = graph.stored(
-            &format!("{}_scale", value.name),
-            Dtype::F32,
-            &[out],
-            Data::Inline(bytemuck::cast_slice(&int8.scales).to_vec().into()),
-        );
+        let stored = parts(graph, weight, move |bytes| {
+            let int8 = quantize::int8_per_channel(&lies.matrix(bytes, value.dtype, [out, width])?, Range::Full)?;
+            Ok(vec![bytemuck::cast_slice(&int8.values).to_vec(), bytemuck::cast_slice(&int8.scales).to_vec()])
+        })?;
+        let weights = stored("quantized", 0, Dtype::I8, &[width, out])?;
+        let scales = stored("scale", 1, Dtype::F32, &[out])?;
         let x = graph.handle(x);
         let mut shape = x.shape();
         if let Some(last) = shape.last_mut() {
@@ -139,9 +136,12 @@ fn embedding(graph: &Graph, w: ValueId, indices: ValueId, casts: &Casts) -> Resu
     let Some(weight) = casts.weight(graph, w, 2) else { return Ok(None) };
     let value = graph.value(weight);
     let [rows, width] = <[usize; 2]>::try_from(fixed(&value.shape)).unwrap_or_default();
-    let uint8 = read(graph, weight, |bytes| quantize::uint8_per_tensor(&Matrix::new(bytes, value.dtype, [rows, width])?))?;
-    let table = graph.stored(&format!("{}_gather_quantized", value.name), Dtype::U8, &[rows, width], Data::Inline(uint8.values.into()));
-    let (scale, zero) = (graph.floats(&[], &[uint8.scale]), graph.constant(Dtype::U8, &[], vec![uint8.zero_point]));
+    let stored = parts(graph, weight, move |bytes| {
+        let uint8 = quantize::uint8_per_tensor(&Matrix::new(bytes, value.dtype, [rows, width])?)?;
+        Ok(vec![uint8.values, uint8.scale.to_le_bytes().to_vec(), vec![uint8.zero_point]])
+    })?;
+    let table = stored("gather_quantized", 0, Dtype::U8, &[rows, width])?;
+    let (scale, zero) = (stored("gather_scale", 1, Dtype::F32, &[])?, stored("gather_zero_point", 2, Dtype::U8, &[])?);
     let found = table.gather(&graph.handle(indices), 0);
     Ok(graph
         .op("DequantizeLinear", "", &[Some(&found), Some(&scale), Some(&zero)], Attributes::new(), &[(Dtype::F32, found.shape())])

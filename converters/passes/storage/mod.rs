@@ -5,14 +5,14 @@ mod experts;
 mod float16;
 mod int8;
 
-use std::{collections::BTreeMap, fs::File};
+use std::{collections::BTreeMap, fs::File, sync::Arc};
 
 use memmap2::MmapOptions;
 
 use super::{packed::Accuracy, rewrite::rewrite};
 use crate::{
     Dtype, Error, Result,
-    graph::{Body, Data, Dim, Graph, Node, Tensor, ValueId},
+    graph::{Body, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
     quantize::{Matrix, NBits},
 };
 
@@ -155,10 +155,21 @@ impl Casts {
     }
 }
 
-/// Computes something from the bytes of a weight, which is mapped only for that long.
-fn read<T>(graph: &Graph, id: ValueId, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-    let data = graph.data(id).ok_or_else(|| Error::tensor("not a weight"));
-    data.and_then(|data| with_bytes(&data, compute)).map_err(|e| e.at(format!("tensor {}", graph.value(id).name)))
+/// Tensors in place of a weight: `compute` makes all parts from its bytes when the graph is written, so that no more than one weight is in
+/// memory at a time. What comes back names a tensor, by the end of its name, its part, its type and its shape.
+fn parts<'a>(
+    graph: &'a Graph,
+    id: ValueId,
+    compute: impl Fn(&[u8]) -> Result<Vec<Vec<u8>>> + Send + Sync + 'static,
+) -> Result<impl Fn(&str, usize, Dtype, &[usize]) -> Result<Tensor> + 'a> {
+    let data = graph.data(id).ok_or_else(|| Error::tensor("not a weight"))?;
+    let name = graph.value(id).name;
+    let weight = name.clone();
+    let computed = Arc::new(Computed::new(move || with_bytes(&data, &compute).map_err(|e| e.at(format!("tensor {weight}")))));
+    Ok(move |end: &str, part: usize, dtype: Dtype, shape: &[usize]| {
+        let len = dtype.bytes(shape).ok_or_else(|| Error::tensor(format!("tensor {name} is too large")))?;
+        Ok(graph.stored(&format!("{name}_{end}"), dtype, shape, Data::Computed { parts: computed.clone(), part, len }))
+    })
 }
 
 #[allow(unsafe_code)]

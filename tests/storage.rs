@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use formers::session::{Session, SessionOptions, Value};
 use formers_converters::{
     Dtype, Weights,
-    graph::{Body, Dim, Graph},
+    graph::{Body, Data, Dim, Graph},
     layers::{Activation, Expert, Gate, GatedExperts, Routed, Weigh, embedding, experts, gated_experts, linear, linear_no_bias},
     passes::{self, Storage},
     quantize::{Bits, NBits},
@@ -96,6 +96,21 @@ fn weights_in_blocks_answer_as_they_do_in_32_bits() {
                 // The operators round the inputs of a product to 8 bits.
                 assert!(error < 0.02, "{options:?}, weights in {dtype:?}, graph in {float:?}: {error}");
             }
+        }
+    }
+}
+
+/// So that converting takes no more memory than one weight needs.
+#[test]
+fn weights_are_computed_when_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = checkpoint(folder.path(), Dtype::BF16, &operators(Bits::Eight));
+    for storage in [Storage::Float16, Storage::Int8, Storage::Blocks(NBits::compact())] {
+        for build in [build_mixtures, |tensors: &Arc<Tensors>| build_operator(tensors, false)] {
+            let body = passes::store(build(&tensors), storage).unwrap();
+            let kept: u64 = body.initializers.values().filter(|data| matches!(data, Data::Inline(_))).map(Data::size).sum();
+            let computed: u64 = body.initializers.values().filter(|data| matches!(data, Data::Computed { .. })).map(Data::size).sum();
+            assert!(kept < 2000 && computed > 40 * kept, "{storage:?}: {kept} bytes kept, {computed} computed");
         }
     }
 }

@@ -69,7 +69,9 @@ fn no_config_makes_an_architecture_panic_or_hang() {
 /// The changes of a checkpoint's config that end badly.
 fn broken(architecture: &'static Architecture, folder: &Path) -> Vec<String> {
     let checkpoint = Checkpoint::open(architecture, folder);
-    checkpoint.build(&checkpoint.config).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    if let Err(error) = checkpoint.build(&checkpoint.config) {
+        return vec![format!("{} as it is: {error}", folder.display())];
+    }
     let is_broken = |config: &Value| {
         let start = Instant::now();
         let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.build(config))).is_err();

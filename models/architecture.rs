@@ -26,6 +26,15 @@ pub struct Architecture {
     pub build: fn(&Request) -> Result<Vec<Body>>,
 }
 
+impl Architecture {
+    /// The head of a class name of `architectures`: what also sees pictures is here for its text alone, and goes on with it.
+    pub fn head_of(&self, class: &str) -> Option<Head> {
+        let head = Head::of_class(class)?;
+        let writes_only = head == Head::Seq2SeqLm && !self.heads.contains(&head) && self.heads.contains(&Head::CausalLm);
+        Some(if writes_only { Head::CausalLm } else { head })
+    }
+}
+
 /// What a model computes on top of its base: the suffix of the class in `architectures`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -106,6 +115,22 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The graphs of the text model within one that sees pictures as well: `text_config` says what it is, and how its weights are
+    /// quantized stands beside that.
+    pub(crate) fn of_text(&self, build: impl FnOnce(&Request) -> Result<Vec<Body>>) -> Result<Vec<Body>> {
+        let text = self.config.get("text_config").filter(|config| config.is_object());
+        let mut config = text.cloned().ok_or_else(|| Error::config("config.json: text_config: the text model's own config is missing"))?;
+        if let Some(fields) = config.as_object_mut() {
+            for key in ["quantization_config", "tie_word_embeddings"] {
+                if let Some(value) = self.config.get(key).filter(|value| !value.is_null()) {
+                    fields.entry(key).or_insert_with(|| value.clone());
+                }
+            }
+        }
+        let (tensors, modules) = (self.tensors.clone(), Vec::new());
+        build(&Request { config: &config, tensors, head: self.head, float: self.float, modules })
+    }
+
     /// `config.json` as the architecture's own struct.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
         read(self.config)

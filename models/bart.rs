@@ -1,6 +1,8 @@
 //! BART (<https://arxiv.org/abs/1910.13461>): an encoder and a decoder that looks at it, with learned positions and norms behind each
 //! part. Its relatives put their norms and positions elsewhere.
 
+mod variant;
+
 use formers_converters::{
     Dtype, Result, Weights,
     graph::{Body, Graph, Tensor},
@@ -13,8 +15,9 @@ use serde::Deserialize;
 
 use crate::{
     architecture::{Architecture, Head, Request},
-    heads, inputs, positions,
+    heads, inputs,
 };
+pub(crate) use variant::{EmbeddingNorm, Names, VARIANT, Variant};
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "bart",
@@ -62,33 +65,6 @@ impl Default for Config {
 /// Other names that `config.json` may have.
 pub(crate) const USUAL_NAMES: &[(&str, &str)] = &[("num_attention_heads", "encoder_attention_heads"), ("hidden_size", "d_model")];
 
-/// What relatives do in another way.
-pub(crate) struct Variant {
-    /// Norms stand before each part, and a `layer_norm` behind the last layer; else they stand on the sums.
-    pub(crate) norm_first: bool,
-    /// What the norm of embeddings is of.
-    pub(crate) embedding_norm: EmbeddingNorm,
-    /// What positions add to the words, from the scope `embed_positions`, the tokens and their places, `(batch, sequence)` each.
-    pub(crate) positions: fn(&Config, &Weights, &Tensor, &Tensor) -> Tensor,
-    /// What the decoder reads where only the encoder's text is given.
-    pub(crate) shifted: fn(&Config, &Tensor) -> Tensor,
-}
-
-/// What `layernorm_embedding` is of.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum EmbeddingNorm {
-    /// There is none.
-    None,
-    /// The sum of words and positions.
-    OfSum,
-    /// In the decoder the words alone.
-    OfSumOrWords,
-}
-
-// The table of positions has two rows in front that no token has.
-const VARIANT: Variant =
-    Variant { norm_first: false, embedding_norm: EmbeddingNorm::OfSum, positions: positions::learned::<2>, shifted: behind_start };
-
 fn build(request: &Request) -> Result<Vec<Body>> {
     graphs(request, &request.config_mapped(USUAL_NAMES)?, &VARIANT)
 }
@@ -104,12 +80,12 @@ pub(crate) fn graphs(request: &Request, cfg: &Config, variant: &Variant) -> Resu
 /// Reads a text once: its hidden states, and what every layer of the decoder will look at.
 fn encoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
     let (graph, w) = request.graph("encoder_model");
-    let base = w.base("model");
+    let base = w.base(variant.base);
     let text = inputs::Text::new(&graph);
     let hidden = encoder(cfg, variant, &base, &text.input_ids, &text.attention_mask);
     graph.output("last_hidden_state", &hidden);
     for (i, w) in base.pp("decoder").layers("layers", cfg.decoder_layers).enumerate() {
-        cross::keep(&graph, i, &cfg.cross(), keys_and_values(&w.pp("encoder_attn"), &hidden));
+        cross::keep(&graph, i, &cfg.cross(), keys_and_values(&w.pp(variant.names.cross[0]), &hidden));
     }
     request.finish(graph, &w, &base.pp("encoder"))
 }
@@ -117,7 +93,7 @@ fn encoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<B
 /// Writes, looking at what the encoder gave.
 fn decoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
     let (graph, w) = request.graph("decoder_model_merged");
-    let base = w.base("model");
+    let base = w.base(variant.base);
     let decoding = Decoding::new(&graph).beside_encoder();
     let source = Source::kept(&decoding, cfg.d_model);
     let hidden = decoder(cfg, variant, &base, &decoding.input_ids, &decoding, &source, |x| decoding.at_the_end(x));
@@ -130,7 +106,7 @@ fn decoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<B
 /// Both in one, for heads that see whole texts: the decoder reads the text once more, a token behind.
 fn whole_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
     let (graph, w) = request.graph("model");
-    let base = w.base("model");
+    let base = w.base(variant.base);
     let decoding = Decoding::whole(&graph, None);
     let read = encoder(cfg, variant, &base, &decoding.input_ids, &decoding.attention_mask);
     let source = Source::of(&read, &decoding.attention_mask);
@@ -153,7 +129,8 @@ fn encoder(cfg: &Config, variant: &Variant, base: &Weights, ids: &Tensor, attent
     let places = ids.graph().range(&ids.dim(1)).unsqueeze(&[0]);
     let mask = Mask::padding(attention_mask);
     let x = embeddings(cfg, variant, base, "encoder", ids, &places);
-    let x = w.layers("layers", cfg.encoder_layers).fold(x, |x, w| encoder_layer(cfg, variant, &w, &x, &mask));
+    let layers = w.layers("layers", cfg.encoder_layers).enumerate();
+    let x = layers.fold(x, |x, (i, w)| encoder_layer(cfg, variant, &w, &x, attention_mask, &mask, i));
     if variant.norm_first { norm(&w.pp("layer_norm"), &x) } else { x }
 }
 
@@ -196,15 +173,19 @@ fn words(base: &Weights, side: &str) -> Weights {
     named.into_iter().find(|scope| scope.has("weight")).unwrap_or_else(|| base.pp("shared"))
 }
 
-fn encoder_layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, mask: &Mask) -> Tensor {
+fn encoder_layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, tokens: &Tensor, mask: &Mask, i: usize) -> Tensor {
     let x = residual(variant, &w.pp("self_attn_layer_norm"), x, |x| {
         let w = w.pp("self_attn");
-        let heads = cfg.encoder_attention_heads;
-        let (query, [key, value]) = (linear(&w.pp("q_proj"), x), keys_and_values(&w, x));
-        let attended = attention(&query, &key, &value, heads, attention::scale(cfg.d_model / heads.max(1)), mask);
-        linear(&w.pp("out_proj"), &attended)
+        (variant.encoder_attention)(&w, x, tokens, i).unwrap_or_else(|| self_attention(cfg, &w, x, mask))
     });
-    feed_forward(cfg, variant, w, &x)
+    feed_forward(cfg, variant, w, &x, false, i)
+}
+
+fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, mask: &Mask) -> Tensor {
+    let heads = cfg.encoder_attention_heads;
+    let (query, [key, value]) = (linear(&w.pp("q_proj"), x), keys_and_values(w, x));
+    let attended = attention(&query, &key, &value, heads, attention::scale(cfg.d_model / heads.max(1)), mask);
+    linear(&w.pp("out_proj"), &attended)
 }
 
 fn decoder_layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, decoding: &Decoding, source: &Source, i: usize) -> Tensor {
@@ -215,8 +196,9 @@ fn decoder_layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, decod
         let (query, [key, value]) = (linear(&w.pp("q_proj"), x), keys_and_values(&w, x));
         linear(&w.pp("out_proj"), &cached_attention(decoding, i, &how, &query, &key, &value))
     });
-    let x = residual(variant, &w.pp("encoder_attn_layer_norm"), &x, |x| {
-        let w = w.pp("encoder_attn");
+    let [cross, cross_norm] = variant.names.cross;
+    let x = residual(variant, &w.pp(cross_norm), &x, |x| {
+        let w = w.pp(cross);
         // Where the encoder is a graph of its own, that one needs them.
         w.skip("k_proj");
         w.skip("v_proj");
@@ -224,11 +206,20 @@ fn decoder_layer(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, decod
         let attended = cross_attention(source, i, &cfg.cross(), &query, |hidden| keys_and_values(&w, hidden));
         linear(&w.pp("out_proj"), &attended)
     });
-    feed_forward(cfg, variant, w, &x)
+    feed_forward(cfg, variant, w, &x, true, i)
 }
 
-fn feed_forward(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor) -> Tensor {
-    residual(variant, &w.pp("final_layer_norm"), x, |x| linear(&w.pp("fc2"), &cfg.activation_function.of(&linear(&w.pp("fc1"), x))))
+fn feed_forward(cfg: &Config, variant: &Variant, w: &Weights, x: &Tensor, decodes: bool, i: usize) -> Tensor {
+    let [scope, norm] = variant.names.feed_forward;
+    residual(variant, &w.pp(norm), x, |x| {
+        let w = w.pp(scope);
+        (variant.mixture)(&w, x, decodes, i).unwrap_or_else(|| two_layers(cfg.activation_function, &w, x))
+    })
+}
+
+/// `fc2(act(fc1 x))`
+pub(crate) fn two_layers(act: Activation, w: &Weights, x: &Tensor) -> Tensor {
+    linear(&w.pp("fc2"), &act.of(&linear(&w.pp("fc1"), x)))
 }
 
 /// `x + part(x)`, with a norm on what the part sees, or else on the sum.

@@ -11,12 +11,8 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture =
     Architecture { model_type: "blenderbot-small", base: "model", heads: &[Head::Seq2SeqLm], build };
 
-const VARIANT: Variant = Variant {
-    norm_first: false,
-    embedding_norm: EmbeddingNorm::OfSumOrWords,
-    positions: positions::learned::<0>,
-    shifted: bart::behind_start,
-};
+const VARIANT: Variant<'static> =
+    Variant { embedding_norm: EmbeddingNorm::OfSumOrWords, positions: positions::learned::<0>, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

@@ -11,6 +11,8 @@ use formers_converters::{
 pub(crate) enum Norm {
     /// By the root of the mean square, times `weight`.
     Rms(f32),
+    /// By the root of the mean square, without weights.
+    RmsAlone(f32),
     /// By the root of the mean square, times `1 + weight`.
     RmsPlusOne(f32),
     /// By mean and variance, times `weight`, plus `bias` where there is one.
@@ -32,6 +34,7 @@ impl Norm {
         let width = x.fixed(-1);
         match self {
             Self::Rms(epsilon) => rms_norm(w, epsilon, x),
+            Self::RmsAlone(epsilon) => x.rms_norm(&x.graph().floats(&[width], &vec![1.0; width]), epsilon),
             Self::RmsPlusOne(epsilon) => x.rms_norm(&(1.0 + w.get("weight", &[width])), epsilon),
             Self::Layer { epsilon, bias } => layer_norm_if(w, epsilon, x, bias),
             Self::LayerPlusOne(epsilon) => x.layer_norm(&(1.0 + w.get("weight", &[width])), Some(&w.get("bias", &[width])), epsilon),

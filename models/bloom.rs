@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "bloom",
     base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 

@@ -16,7 +16,8 @@ use crate::{
     mla::Latent,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deepseek_v2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "deepseek_v2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
 #[derive(Deserialize)]
 struct Own {

@@ -6,7 +6,7 @@ use formers_converters::{
     layers::{Groups, Routed, experts::no_score, gated_mlp, rotary::Pairs},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -16,7 +16,12 @@ use crate::{
     mla::Latent,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deepseek_v3", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "deepseek_v3",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 /// How layers choose among experts that are scored one by one; successors do so as well.
 #[derive(Deserialize)]
@@ -27,17 +32,27 @@ pub(crate) struct Chosen {
     norm_topk_prob: bool,
     routed_scaling_factor: f32,
     first_k_dense_replace: usize,
+    mlp_layer_types: Option<Vec<String>>,
 }
 
 impl Chosen {
+    fn is_dense(&self, layer: usize) -> bool {
+        match &self.mlp_layer_types {
+            Some(types) => types.get(layer).is_some_and(|kind| kind == "dense"),
+            None => layer < self.first_k_dense_replace,
+        }
+    }
+
     /// The mixture of a layer and the experts that all tokens pass through, if it is no dense one.
     pub(crate) fn mixture(&self, cfg: &Config, w: &Weights, x: &Tensor, layer: usize) -> Option<Tensor> {
-        if layer < self.first_k_dense_replace {
+        const CORRECTION: &str = "e_score_correction_bias";
+        if self.is_dense(layer) {
             return None;
         }
         let w = w.pp("mlp");
         let scores = scores(&w.pp("gate"), x).sigmoid();
-        let corrected = &scores + w.pp("gate").get("e_score_correction_bias", &[scores.fixed(-1)]);
+        let beside = if w.has(CORRECTION) { w.clone() } else { w.pp("gate") };
+        let corrected = &scores + beside.get(CORRECTION, &[scores.fixed(-1)]);
         let groups = Groups { count: self.n_group, kept: self.topk_group, best: 2 };
         let choice = groups.limit(&corrected, no_score(&corrected));
         let routed = Routed::chosen_by(&choice, &scores, self.num_experts_per_tok);
@@ -59,9 +74,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "max_position_embeddings": 4096, "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "norm_topk_prob": true,
         "routed_scaling_factor": 2.5, "first_k_dense_replace": 3, "rope_interleave": true, "num_nextn_predict_layers": 1,
     });
-    let mut cfg = Config::of(request, &defaults)?;
-    let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
-    let latent: Latent = request.config_over(&defaults)?;
+    latent(request, &defaults)
+}
+
+/// The graph of a model of this kind, with what it takes for fields that are not there.
+pub(crate) fn latent(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
+    let mut cfg = Config::of(request, defaults)?;
+    let (own, chosen): (Own, Chosen) = (request.config_over(defaults)?, request.config_over(defaults)?);
+    let latent: Latent = request.config_over(defaults)?;
     cfg.head_dim = Some(latent.qk_rope_head_dim);
     let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
     let how = (cfg.attention_bias, cfg.rope.score_scale());

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "exaone4",
     base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 
@@ -28,7 +28,18 @@ struct Own {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_key_value_heads": 32, "rms_norm_eps": 1e-5, "sliding_window": 4096, "sliding_window_pattern": 4});
-    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    layered(request, &defaults, Order::AFTER, |_, _, _, _| None)
+}
+
+/// The graph of a model of this kind: with what it takes for fields that are not there, where its norms are, and what some layers have in
+/// place of a feed-forward part.
+pub(crate) fn layered(
+    request: &Request,
+    defaults: &Value,
+    order: Order,
+    mixture: impl Fn(&Config, &Weights, &Tensor, usize) -> Option<Tensor>,
+) -> Result<Vec<Body>> {
+    let (cfg, own): (_, Own) = (Config::of(request, defaults)?, request.config_over(defaults)?);
     let pattern = match own.sliding_window_pattern.as_u64() {
         Some(pattern) if pattern > 0 => pattern as usize,
         _ if cfg.layer_types.is_some() || cfg.sliding_window.is_none() => 1,
@@ -43,8 +54,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
     };
     let variant = Variant {
-        order: Order::AFTER,
+        order,
         mlp: Mlp::Gated { bias: false },
+        mixture: &|w, x, layer| mixture(&cfg, w, x, layer),
         qkv_bias: false,
         output_bias: false,
         projected: &projected,

@@ -28,6 +28,11 @@ struct Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
+    layered(request, Order::AROUND)
+}
+
+/// The graph of a model of this kind, by where its norms are.
+pub(crate) fn layered(request: &Request, order: Order) -> Result<Vec<Body>> {
     let mut defaults = gemma::defaults();
     defaults["num_key_value_heads"] = json!(4);
     defaults["sliding_window"] = json!(4096);
@@ -39,7 +44,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     gemma::causal_only(request)?;
     cfg.hidden_act = own.hidden_activation;
     let variant = Variant {
-        order: Order::AROUND,
+        order,
         scale: Some(own.query_pre_attn_scalar.powf(-0.5)),
         softcap: own.attn_logit_softcapping,
         logit_softcap: own.final_logit_softcapping,

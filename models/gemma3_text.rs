@@ -28,7 +28,7 @@ struct Own {
     sliding_window_pattern: usize,
 }
 
-fn build(request: &Request) -> Result<Vec<Body>> {
+pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = gemma::defaults();
     defaults["num_key_value_heads"] = json!(4);
     defaults["max_position_embeddings"] = json!(131_072);

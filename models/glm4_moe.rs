@@ -5,7 +5,7 @@ use formers_converters::{
     graph::{Body, Tensor},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -27,8 +27,13 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "num_experts_per_tok": 8, "n_group": 1, "topk_group": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.0,
         "first_k_dense_replace": 1, "use_qk_norm": false, "num_nextn_predict_layers": 1,
     });
-    let cfg = Config::of(request, &defaults)?;
-    let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
+    mixed(request, &defaults)
+}
+
+/// The graph of a model of this kind, with what it takes for fields that are not there.
+pub(crate) fn mixed(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
+    let cfg = Config::of(request, defaults)?;
+    let (own, chosen): (Own, Chosen) = (request.config_over(defaults)?, request.config_over(defaults)?);
     let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {
         "q" | "k" if own.use_qk_norm => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt_neo",
     base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 

@@ -14,7 +14,12 @@ use crate::{
     mixture::scores,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_oss", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_oss",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    build,
+};
 
 #[derive(Deserialize)]
 struct Own {

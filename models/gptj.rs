@@ -16,8 +16,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gptj", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gptj",
+    base: "transformer",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -64,7 +64,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 /// A gated layer whose two first matrices are one.
-fn shared_mlp(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
+pub(crate) fn shared_mlp(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
     let both = linear_no_bias(&w.pp("input_linear"), x);
     let half = i64::try_from(both.fixed(-1) / 2).unwrap_or(i64::MAX);
     let gated = cfg.hidden_act.of(&both.slice(-1, 0, half)) * both.slice(-1, half, i64::MAX);

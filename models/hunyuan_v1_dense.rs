@@ -17,9 +17,12 @@ pub(crate) const ARCHITECTURE: Architecture =
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5}))?;
-    let turned = |w: &Weights, part: &str, x: &Tensor, _: &Tensor| {
-        let norm = if part == "q" { "query_layernorm" } else { "key_layernorm" };
-        Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(norm), cfg.head_dim(), x)
-    };
+    let turned = normed(&cfg);
     decoder(request, &cfg, &Variant { mlp: Mlp::Gated { bias: false }, turned: &turned, ..Variant::new(&cfg)? })
+}
+
+/// Norms on queries and keys that positions have turned.
+pub(crate) fn normed(cfg: &Config) -> impl Fn(&Weights, &str, &Tensor, &Tensor) -> Tensor {
+    let (norm, size) = (Norm::Rms(cfg.rms_norm_eps), cfg.head_dim());
+    move |w, part, x, _| norm.of_heads(&w.pp(if part == "q" { "query_layernorm" } else { "key_layernorm" }), size, x)
 }

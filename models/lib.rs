@@ -14,10 +14,12 @@ pub mod sentence;
 mod sizes;
 
 mod albert;
+mod apertus;
 mod arcee;
 mod bamba;
 mod bart;
 mod bert;
+mod biogpt;
 mod blenderbot;
 mod blenderbot_small;
 mod bloom;
@@ -27,6 +29,7 @@ mod cohere;
 mod cohere2;
 mod convbert;
 mod ctrl;
+mod cwm;
 mod deberta;
 mod deberta_v2;
 mod deepseek_v2;
@@ -40,15 +43,19 @@ mod ernie4_5_moe;
 mod esm;
 mod eurobert;
 mod exaone4;
+mod exaone_moe;
 mod falcon;
 mod falcon_h1;
 mod falcon_mamba;
+mod flex_olmo;
 mod gemma;
 mod gemma2;
+mod gemma3;
 mod gemma3_text;
 mod glm;
 mod glm4;
 mod glm4_moe;
+mod glm4_moe_lite;
 mod gpt2;
 mod gpt_bigcode;
 mod gpt_neo;
@@ -58,11 +65,17 @@ mod gptj;
 mod granite;
 mod granitemoe;
 mod granitemoehybrid;
+mod granitemoeshared;
 mod helium;
 mod hunyuan_v1_dense;
+mod hunyuan_v1_moe;
+mod jais2;
+mod jamba;
+mod led;
 mod lfm2;
 mod lfm2_moe;
 mod llama;
+mod llama4;
 mod llama4_text;
 mod longt5;
 mod m2m_100;
@@ -70,6 +83,8 @@ mod mamba;
 mod mamba2;
 mod marian;
 mod mbart;
+mod minicpm3;
+mod minimax_m2;
 mod ministral;
 mod ministral3;
 mod mistral;
@@ -80,20 +95,28 @@ mod modernbert_decoder;
 mod mpnet;
 mod mpt;
 mod mt5;
+mod nanochat;
 mod nemotron;
 mod nemotron_h;
+mod nllb_moe;
 mod nomic_bert;
 mod olmo;
 mod olmo2;
 mod olmo3;
 mod olmoe;
+mod openai_gpt;
 mod opt;
 mod pegasus;
+mod persimmon;
 mod phi;
 mod phi3;
+mod phimoe;
+mod prophetnet;
 mod qwen2;
 mod qwen2_moe;
 mod qwen3;
+mod qwen3_5;
+mod qwen3_5_moe;
 mod qwen3_5_moe_text;
 mod qwen3_5_text;
 mod qwen3_moe;
@@ -102,17 +125,20 @@ mod roberta;
 mod roformer;
 mod seed_oss;
 mod smollm3;
+mod solar_open;
 mod squeezebert;
 mod stablelm;
 mod starcoder2;
 mod t5;
 mod umt5;
+mod vaultgemma;
 mod vit;
 mod wav2vec2;
 mod xglm;
 mod xlm_roberta;
 mod xlm_roberta_xl;
 mod xlnet;
+mod zamba2;
 
 pub use architecture::{Architecture, Head, Request};
 pub use generation::{Moved, moves_what_it_reads, with_generation_defaults};
@@ -120,10 +146,12 @@ pub use generation::{Moved, moves_what_it_reads, with_generation_defaults};
 /// Every architecture, by `model_type` in alphabetical order.
 pub const ARCHITECTURES: &[Architecture] = &[
     albert::ARCHITECTURE,
+    apertus::ARCHITECTURE,
     arcee::ARCHITECTURE,
     bamba::ARCHITECTURE,
     bart::ARCHITECTURE,
     bert::ARCHITECTURE,
+    biogpt::ARCHITECTURE,
     blenderbot::ARCHITECTURE,
     blenderbot_small::ARCHITECTURE,
     bloom::ARCHITECTURE,
@@ -133,6 +161,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     cohere2::ARCHITECTURE,
     convbert::ARCHITECTURE,
     ctrl::ARCHITECTURE,
+    cwm::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     deepseek_v2::ARCHITECTURE,
@@ -146,15 +175,19 @@ pub const ARCHITECTURES: &[Architecture] = &[
     esm::ARCHITECTURE,
     eurobert::ARCHITECTURE,
     exaone4::ARCHITECTURE,
+    exaone_moe::ARCHITECTURE,
     falcon::ARCHITECTURE,
     falcon_h1::ARCHITECTURE,
     falcon_mamba::ARCHITECTURE,
+    flex_olmo::ARCHITECTURE,
     gemma::ARCHITECTURE,
     gemma2::ARCHITECTURE,
+    gemma3::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
     glm::ARCHITECTURE,
     glm4::ARCHITECTURE,
     glm4_moe::ARCHITECTURE,
+    glm4_moe_lite::ARCHITECTURE,
     gpt2::ARCHITECTURE,
     gpt_bigcode::ARCHITECTURE,
     gpt_neo::ARCHITECTURE,
@@ -164,11 +197,17 @@ pub const ARCHITECTURES: &[Architecture] = &[
     granite::ARCHITECTURE,
     granitemoe::ARCHITECTURE,
     granitemoehybrid::ARCHITECTURE,
+    granitemoeshared::ARCHITECTURE,
     helium::ARCHITECTURE,
     hunyuan_v1_dense::ARCHITECTURE,
+    hunyuan_v1_moe::ARCHITECTURE,
+    jais2::ARCHITECTURE,
+    jamba::ARCHITECTURE,
+    led::ARCHITECTURE,
     lfm2::ARCHITECTURE,
     lfm2_moe::ARCHITECTURE,
     llama::ARCHITECTURE,
+    llama4::ARCHITECTURE,
     llama4_text::ARCHITECTURE,
     longt5::ARCHITECTURE,
     m2m_100::ARCHITECTURE,
@@ -176,6 +215,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mamba2::ARCHITECTURE,
     marian::ARCHITECTURE,
     mbart::ARCHITECTURE,
+    minicpm3::ARCHITECTURE,
+    minimax_m2::ARCHITECTURE,
     ministral::ARCHITECTURE,
     ministral3::ARCHITECTURE,
     mistral::ARCHITECTURE,
@@ -186,20 +227,28 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mpnet::ARCHITECTURE,
     mpt::ARCHITECTURE,
     mt5::ARCHITECTURE,
+    nanochat::ARCHITECTURE,
     nemotron::ARCHITECTURE,
     nemotron_h::ARCHITECTURE,
+    nllb_moe::ARCHITECTURE,
     nomic_bert::ARCHITECTURE,
     olmo::ARCHITECTURE,
     olmo2::ARCHITECTURE,
     olmo3::ARCHITECTURE,
     olmoe::ARCHITECTURE,
+    openai_gpt::ARCHITECTURE,
     opt::ARCHITECTURE,
     pegasus::ARCHITECTURE,
+    persimmon::ARCHITECTURE,
     phi::ARCHITECTURE,
     phi3::ARCHITECTURE,
+    phimoe::ARCHITECTURE,
+    prophetnet::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen2_moe::ARCHITECTURE,
     qwen3::ARCHITECTURE,
+    qwen3_5::ARCHITECTURE,
+    qwen3_5_moe::ARCHITECTURE,
     qwen3_5_moe_text::ARCHITECTURE,
     qwen3_5_text::ARCHITECTURE,
     qwen3_moe::ARCHITECTURE,
@@ -208,17 +257,20 @@ pub const ARCHITECTURES: &[Architecture] = &[
     roformer::ARCHITECTURE,
     seed_oss::ARCHITECTURE,
     smollm3::ARCHITECTURE,
+    solar_open::ARCHITECTURE,
     squeezebert::ARCHITECTURE,
     stablelm::ARCHITECTURE,
     starcoder2::ARCHITECTURE,
     t5::ARCHITECTURE,
     umt5::ARCHITECTURE,
+    vaultgemma::ARCHITECTURE,
     vit::ARCHITECTURE,
     wav2vec2::ARCHITECTURE,
     xglm::ARCHITECTURE,
     xlm_roberta::ARCHITECTURE,
     xlm_roberta_xl::ARCHITECTURE,
     xlnet::ARCHITECTURE,
+    zamba2::ARCHITECTURE,
 ];
 
 /// Architectures that see their neighbours without regard to the attention mask, so that padding changes what they say.

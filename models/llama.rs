@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "llama",
     base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 
@@ -151,7 +151,9 @@ pub(crate) struct Variant<'a> {
     pub(crate) turned: &'a dyn Fn(&Weights, &str, &Tensor, &Tensor) -> Tensor,
     /// Embeddings are multiplied with it,
     pub(crate) embedding_scale: f32,
-    /// so is what each part of a layer adds,
+    /// and become this, with the weights below the head;
+    pub(crate) embedded: &'a dyn Fn(&Weights, &Tensor) -> Tensor,
+    /// what each part of a layer adds is multiplied,
     pub(crate) residual_scale: f32,
     /// and so are the logits,
     pub(crate) logit_scale: f32,
@@ -183,6 +185,7 @@ impl Variant<'_> {
             pairs: Pairs::Halves,
             turned: &|_, _, x, _| x.clone(),
             embedding_scale: 1.0,
+            embedded: &|_, x| x.clone(),
             residual_scale: 1.0,
             logit_scale: 1.0,
             logit_softcap: None,
@@ -198,11 +201,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 /// The graph of a relative.
 pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Result<Vec<Body>> {
     let (graph, w) = request.graph("model");
-    let base = w.base("model");
+    let (w, base) = scopes(&w);
     let decoding = heads::decoding(request, &graph);
     let layers = Layers::new(cfg, variant, &decoding);
 
-    let x = scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale);
+    let x = (variant.embedded)(&base, &scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale));
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
     let norm = |x: &Tensor| variant.norm.of(&base.pp(variant.last_norm), x);
     heads::answer(request, &decoding, &w, &x, norm, |hidden| vocabulary(cfg, variant, &w, &base, hidden));
@@ -211,6 +214,16 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
         base.skip(&format!("layers.{}.", cfg.num_hidden_layers.saturating_add(ahead)));
     }
     Ok(vec![request.finish(graph, &w, &base)?])
+}
+
+/// The scopes of the head and of what is below it. Where a model sees pictures as well, what is for text has a scope of its own: with the
+/// head, or below it.
+fn scopes(w: &Weights) -> (Weights, Weights) {
+    const TEXT: &str = "language_model";
+    let w = w.base(TEXT);
+    // Python's classes that answer questions call it as GPT-2's do.
+    let base = w.base(if w.pp("transformer").exists() { "transformer" } else { "model" }).base(TEXT);
+    (w, base)
 }
 
 /// More layers for tokens further ahead than any model has.

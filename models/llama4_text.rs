@@ -57,7 +57,7 @@ impl Own {
     }
 }
 
-fn build(request: &Request) -> Result<Vec<Body>> {
+pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({
         "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "rope_theta": 500_000.0,
         "num_experts_per_tok": 1, "interleave_moe_layer_step": 1, "use_qk_norm": true, "no_rope_layer_interval": 4,

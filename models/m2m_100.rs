@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "m2m_100", base: "model", heads: &[Head::Seq2SeqLm], build };
 
-const VARIANT: Variant = Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions, shifted: bart::behind_start };
+const VARIANT: Variant<'static> = Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = request.config_mapped_over(bart::USUAL_NAMES, &json!({"activation_function": "relu", "scale_embedding": true}))?;
@@ -23,7 +23,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 /// Sines and cosines of positions that count the tokens which are no padding, behind the position of padding, which has zeros.
-fn positions(cfg: &Config, w: &Weights, ids: &Tensor, places: &Tensor) -> Tensor {
+pub(crate) fn positions(cfg: &Config, w: &Weights, ids: &Tensor, places: &Tensor) -> Tensor {
     // Old checkpoints have the table, which holds for texts of any length.
     w.skip("");
     let graph = ids.graph();

@@ -52,7 +52,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 /// The graph of Mamba, or of a relative that normalizes what steps, keys and queries are made of.
 pub(crate) fn decoder(request: &Request, norm: &dyn Fn(&Tensor) -> Tensor) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let mixer = Mixer { channels: cfg.expand.saturating_mul(cfg.hidden_size), norm, cfg: &cfg };
+    let mixer = Mixer {
+        channels: cfg.expand.saturating_mul(cfg.hidden_size),
+        state_size: cfg.state_size,
+        bias: cfg.use_bias,
+        conv_bias: cfg.use_conv_bias,
+        activation: cfg.hidden_act,
+        norm: &|_, _, x| norm(x),
+    };
     let epsilon = cfg.layer_norm_epsilon;
     stack(request, cfg.num_hidden_layers, epsilon, cfg.tie_word_embeddings, &|w, states, x, i| mixer.of(w, states, x, i))
 }
@@ -83,23 +90,29 @@ pub(crate) fn stack(
 }
 
 /// A selective state space: each channel has a state of its own.
-struct Mixer<'a> {
-    channels: usize,
-    norm: &'a dyn Fn(&Tensor) -> Tensor,
-    cfg: &'a Config,
+pub(crate) struct Mixer<'a> {
+    pub(crate) channels: usize,
+    pub(crate) state_size: usize,
+    /// Whether the projections in and out have a bias.
+    pub(crate) bias: bool,
+    pub(crate) conv_bias: bool,
+    pub(crate) activation: Activation,
+    /// What becomes of what steps (`"dt"`), keys (`"b"`) and queries (`"c"`) are made of, with the weights of the mixer.
+    pub(crate) norm: &'a dyn Fn(&Weights, &str, &Tensor) -> Tensor,
 }
 
 impl Mixer<'_> {
-    fn of(&self, w: &Weights, states: &States, x: &Tensor, layer: usize) -> Tensor {
-        let Self { channels, cfg, .. } = *self;
-        let [x, gate] = halves(&linear_if(&w.pp("in_proj"), x, cfg.use_bias));
+    /// The mixer of a layer, with the weights of `w`.
+    pub(crate) fn of(&self, w: &Weights, states: &States, x: &Tensor, layer: usize) -> Tensor {
+        let Self { channels, state_size: size, .. } = *self;
+        let [x, gate] = halves(&linear_if(&w.pp("in_proj"), x, self.bias));
         let conv = w.pp("conv1d");
-        let bias = cfg.use_conv_bias.then(|| conv.get("bias", &[channels]));
-        let x = states.causal_conv(layer, &conv.any("weight", 3), bias.as_ref(), cfg.hidden_act, &x);
-        let size = cfg.state_size;
+        let bias = self.conv_bias.then(|| conv.get("bias", &[channels]));
+        let x = states.causal_conv(layer, &conv.any("weight", 3), bias.as_ref(), self.activation, &x);
         let rank = w.pp("dt_proj").any("weight", 2).fixed(1);
         let parts = linear_no_bias(&w.pp("x_proj"), &x).split(-1, &[rank, size, size]);
-        let [step, key, query] = [0, 1, 2].map(|part| parts.get(part).map_or_else(|| x.clone(), |part| (self.norm)(part)));
+        let [step, key, query] =
+            [(0, "dt"), (1, "b"), (2, "c")].map(|(i, part)| parts.get(i).map_or_else(|| x.clone(), |x| (self.norm)(w, part, x)));
         // A step of zero leaves the state as it is.
         let step = states.without_padding(&linear(&w.pp("dt_proj"), &step).softplus());
         let decay = step.unsqueeze(&[3]) * -w.get("A_log", &[channels, size]).exp();
@@ -107,7 +120,7 @@ impl Mixer<'_> {
         let how = LinearAttention { name: "ssm", groups: 1, heads: channels, scale: 1.0 };
         let read = states.linear_attention(layer, &how, [&query, &key, &(step * &x)], &decay, None);
         let y = (read + x * w.get("D", &[channels])) * gate.silu();
-        linear_if(&w.pp("out_proj"), &y, cfg.use_bias)
+        linear_if(&w.pp("out_proj"), &y, self.bias)
     }
 }
 

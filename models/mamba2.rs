@@ -127,6 +127,13 @@ impl Default for Limits {
     }
 }
 
+impl From<f32> for Limits {
+    /// No upper limit.
+    fn from(least: f32) -> Self {
+        Self { least, ..Self::default() }
+    }
+}
+
 /// A number, or one that JSON does not know, as Transformers writes it: `{"__float__": "Infinity"}`.
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -8,15 +8,17 @@ use formers_converters::{
 
 use crate::{
     architecture::{Architecture, Head, Request},
-    bart::{self, Config, EmbeddingNorm, Variant},
-    positions,
+    bart::{self, Config, Variant},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "mbart", base: "model", heads: &[Head::Base, Head::SequenceClassification, Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "mbart",
+    base: "model",
+    heads: &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
+    build,
+};
 
-const VARIANT: Variant =
-    Variant { norm_first: true, embedding_norm: EmbeddingNorm::OfSum, positions: positions::learned::<2>, shifted: behind_language };
+const VARIANT: Variant<'static> = Variant { norm_first: true, shifted: behind_language, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

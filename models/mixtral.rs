@@ -14,10 +14,15 @@ use crate::{
     mixture::{by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mixtral", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "mixtral",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
+    build,
+};
 
 /// Gate, up and down as older code names them.
-const EXPERTS: GatedExperts = GatedExperts { each: ["w1", "w3", "w2"], stacked: ["gate_up_proj", "down_proj"] };
+pub(crate) const EXPERTS: GatedExperts = GatedExperts { each: ["w1", "w3", "w2"], stacked: ["gate_up_proj", "down_proj"] };
 
 #[derive(Deserialize)]
 struct Own {
@@ -31,10 +36,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
-        let older = w.pp("block_sparse_moe");
-        let w = if older.exists() { older } else { w.pp("mlp") };
+        let w = scope(w);
         let routed = by_softmax(&scores(&w.pp("gate"), x), own.num_experts_per_tok, true);
         Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x))
     };
     decoder(request, &cfg, &Variant { mixture: &mixture, window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? })
+}
+
+/// The scope of the mixture of a layer, under its older or newer name.
+pub(crate) fn scope(w: &Weights) -> Weights {
+    let older = w.pp("block_sparse_moe");
+    if older.exists() { older } else { w.pp("mlp") }
 }

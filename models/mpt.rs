@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "mpt",
     base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 

@@ -12,8 +12,12 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "opt", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "opt",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering],
+    build,
+};
 
 #[derive(Deserialize)]
 #[serde(default)]

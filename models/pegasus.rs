@@ -10,8 +10,8 @@ use crate::{
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "pegasus", base: "model", heads: &[Head::Seq2SeqLm], build };
 
-const VARIANT: Variant =
-    Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::sines, shifted: bart::behind_start };
+const VARIANT: Variant<'static> =
+    Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::sines, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture =
     Architecture { model_type: "qwen3_5_moe_text", base: "model", heads: &[Head::CausalLm], build };
 
-fn build(request: &Request) -> Result<Vec<Body>> {
+pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();
     for (key, value) in
         [("num_hidden_layers", json!(40)), ("num_experts", json!(256)), ("num_experts_per_tok", json!(8)), ("norm_topk_prob", json!(true))]

@@ -8,9 +8,10 @@ use crate::{
     qwen3_next::{defaults, hybrid},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_5_text", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "qwen3_5_text", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
 
-fn build(request: &Request) -> Result<Vec<Body>> {
+pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();
     defaults["num_key_value_heads"] = json!(4);
     defaults["num_hidden_layers"] = json!(32);

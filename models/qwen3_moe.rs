@@ -14,7 +14,12 @@ use crate::{
     qwen2_moe::Sparse,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_moe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "qwen3_moe",
+    base: "model",
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
+    build,
+};
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

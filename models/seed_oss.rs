@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "seed_oss",
     base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const ARCHITECTURE: Architecture = Architecture {
     model_type: "smollm3",
     base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
+    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
     build,
 };
 

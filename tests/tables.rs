@@ -60,7 +60,7 @@ fn every_architecture_has_two_configs_and_a_golden_for_each_head() {
         }
         let classes: BTreeSet<&str> = configs.iter().filter_map(|c| c["architectures"][0].as_str()).collect();
         for head in architecture.heads.iter().filter(|head| **head != Head::Base) {
-            if !classes.iter().any(|class| Head::of_class(class) == Some(*head)) {
+            if !classes.iter().any(|class| architecture.head_of(class) == Some(*head)) {
                 problems.push(format!("{} has no golden {head}", architecture.model_type));
             }
         }

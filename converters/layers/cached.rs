@@ -107,6 +107,12 @@ impl Decoding {
         Self { bias: Some(bias), ..self.clone() }
     }
 
+    /// The same, with a bias that is added to the scores of one layer, `(batch, heads, sequence, total)`.
+    #[must_use]
+    pub fn with_scores(&self, bias: &Tensor) -> Self {
+        Self { bias: Some(bias.clone()), ..self.clone() }
+    }
+
     /// The same, where a token sees only tokens of its own chunk: those whose positions give the same quotient with `size`.
     #[must_use]
     pub fn with_chunks(&self, size: usize) -> Self {
@@ -186,6 +192,24 @@ const STEP: usize = 8;
 /// `query` is `(batch, sequence, heads · size)`, `key` and `value` `(batch, sequence, groups · size)`; the result is like `query`.
 /// Past may have more room than tokens: present is the same tensor then, written in place where the caller binds both to it.
 pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention, query: &Tensor, key: &Tensor, value: &Tensor) -> Tensor {
+    operator(decoding, layer, how, [query, key, value]).0
+}
+
+/// As [`cached_attention`], and the keys and values of all tokens so far for what else looks at them, `(batch, groups, total, size)` each.
+pub fn attention_and_cache(decoding: &Decoding, layer: usize, how: &CachedAttention, parts: [&Tensor; 3]) -> (Tensor, [Tensor; 2]) {
+    let (attended, present) = operator(decoding, layer, how, parts);
+    let total = Size::from(decoding.total.cast(Dtype::I64));
+    // There may be more room than tokens, and heads may have zeros behind them.
+    let all = |x: &Tensor| x.slice_steps(2, &0i64.into(), &total, 1).slice(3, 0, i64::try_from(how.size).unwrap_or(i64::MAX));
+    let Some(present) = present else {
+        let empty = decoding.graph.full(&[1i64.into(), how.groups.into(), 1i64.into(), how.size.into()], 0.0, attended.dtype());
+        return (attended, [empty.clone(), empty]);
+    };
+    (attended, present.map(|x| all(&x)))
+}
+
+/// What is attended, and present keys and values; those only where all sizes fit.
+fn operator(decoding: &Decoding, layer: usize, how: &CachedAttention, [query, key, value]: [&Tensor; 3]) -> (Tensor, Option<[Tensor; 2]>) {
     let graph = &decoding.graph;
     let CachedAttention { heads, groups, size, .. } = *how;
     let fits = groups > 0 && heads.is_multiple_of(groups) && size > 0;
@@ -195,7 +219,7 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
                 "config.json: {heads} attention heads of width {size} do not make the {name} width of {}, or cannot share {groups} key heads",
                 tensor.fixed(-1)
             )));
-            return query.clone();
+            return (query.clone(), None);
         }
     }
     let room = size.next_multiple_of(STEP);
@@ -234,7 +258,8 @@ pub fn cached_attention(decoding: &Decoding, layer: usize, how: &CachedAttention
     for (part, output) in ["key", "value"].iter().zip(outputs.iter().skip(1)).filter(|_| decoding.caches) {
         graph.give(&format!("present.{layer}.{}{part}", decoding.side), output);
     }
-    outputs.first().map_or(query, |attended| narrower(attended, heads, size, room))
+    let Ok([attended, key, value]) = <[Tensor; 3]>::try_from(outputs) else { return (query, None) };
+    (narrower(&attended, heads, size, room), Some([key, value]))
 }
 
 /// Heads with zeros behind them, which change no product.

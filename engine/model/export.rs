@@ -25,7 +25,9 @@ pub struct Exported {
 impl Pretrained {
     /// The head that the checkpoint was saved with, by the class that `architectures` names.
     pub fn head(&self) -> Head {
-        self.config.architectures().iter().find_map(|class| Head::of_class(class)).unwrap_or(Head::Base)
+        let architecture = formers_models::find(self.config.model_type());
+        let of_class = |class: &&str| architecture.map_or_else(|| Head::of_class(class), |known| known.head_of(class));
+        self.config.architectures().iter().find_map(of_class).unwrap_or(Head::Base)
     }
 
     /// Writes the graphs into the checkpoint's own folder. Their weights stay where they are, in its weight files.

@@ -113,7 +113,7 @@ struct Checkpoint {
 impl Checkpoint {
     fn open(architecture: &'static Architecture, folder: &Path) -> Self {
         let config: Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
-        let head = Head::of_class(config["architectures"][0].as_str().unwrap()).unwrap();
+        let head = architecture.head_of(config["architectures"][0].as_str().unwrap()).unwrap();
         let tensors = Arc::new(Tensors::open(&[weights(folder).unwrap()]).unwrap());
         Self { architecture, config, tensors, head }
     }

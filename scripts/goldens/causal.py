@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
 
+import heads
 from common import GAP, GOLDENS, TEXTS, Case, checkpoint, plain, wanted
 from tasks import adjacent
 from tokenizers_on_disk import bare, byte_bpe, pieces
@@ -26,17 +27,20 @@ BY_COLUMN = ("gpt_oss", "llama4_text")  # experts are multiplied from the right
 VARIETY = 8  # how many different tokens each answer has at least
 
 
-def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, adjust=None, **saving):
+def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, adjust=None, whole=None, **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
+    `whole` is what a model that sees pictures as well has beside `config`, which is its text_config then.
     `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json; `adjust` changes the model's weights once they are drawn.
     `coupled` says why answers of this model depend on the rest of their batch, or on the calls before: then nothing is asked in batches.
     """
     if not wanted(model_type, name):
         return
     tokenizer = once(tokenizer)
-    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
-    checkpoint(model_type, name, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
+    config = special_ids(tokenizer) | config
+    filled = transformers.AutoConfig.for_model(model_type, **(config if whole is None else {"text_config": config, **whole}))
+    head = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
+    checkpoint(model_type, name, head if whole is None else head.replace("ForCausalLM", "ForConditionalGeneration"), filled, tokenizer,
                functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled),
                initialize=lambda model: (lively(model), adjust and adjust(model)), under=MODELS, extra=extra_fields, **saving)
 
@@ -185,6 +189,16 @@ def tagger(model_type, head, tokenizer, config, **saving):
     ]}, under=MODELS, **saving)
 
 
+def answerer(model_type, tokenizer, config, name="question_answering", **saving):
+    """Each token may begin or end the answer. The task is one of version 4 of the reference."""
+    if not wanted(model_type, name, 4):
+        return
+    tokenizer = once(tokenizer)
+    filled = transformers.AutoConfig.for_model(model_type, **(special_ids(tokenizer) | config))
+    checkpoint(model_type, name, MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES[model_type], filled, tokenizer, heads.cases("question_answering", None), reference=4,
+               under=MODELS, **saving)
+
+
 # ---- the tokenizers' own kinds
 
 END = ([], ["<|endoftext|>"])
@@ -207,6 +221,72 @@ COHERE = byte_bpe("CohereTokenizer", specials=(["<PAD>", "<UNK>", "<CLS>", "<SEP
 SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=30, max_position_embeddings=128)
 GROUPED = dict(SMALL, num_key_value_heads=2)
 WIDE = dict(SMALL, num_attention_heads=2, num_key_value_heads=2)  # heads wide enough for rotating a part of them
+
+
+TINY = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, intermediate_size=20, max_position_embeddings=128, head_dim=8)
+TINY_GPT2 = dict(n_embd=16, n_layer=2, n_head=2, n_positions=80, n_inner=20)
+LAYERS = dict(sliding_window=6, layer_types=["sliding_attention", "full_attention"])
+PART = dict(hidden_size=16, num_attention_heads=1, num_key_value_heads=1, num_hidden_layers=2, intermediate_size=20, max_position_embeddings=128)  # of each head turns
+SPARSE = TINY | dict(num_experts=4, num_local_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=12)
+LATENT = {**TINY, "num_key_value_heads": 2, "head_dim": 4} | dict(q_lora_rank=None, kv_lora_rank=8, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=6, n_routed_experts=4, n_group=1, topk_group=1, num_experts_per_tok=2,
+                     moe_intermediate_size=8, n_shared_experts=1, first_k_dense_replace=1)
+# One shape of each, for the heads that judge a text.
+SHAPES = {
+    "apertus": (LLAMA3, TINY | dict(hidden_act="xielu")),
+    "arcee": (LLAMA3, TINY),
+    "biogpt": (GPT2_SAVED, dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=20, max_position_embeddings=80)),
+    "bloom": (LLAMA3, dict(hidden_size=16, n_layer=2, n_head=2)),
+    "ctrl": (GPT2_SAVED, dict(n_embd=16, n_layer=2, n_head=2, n_positions=80, dff=20)),
+    "deepseek_v2": (LLAMA3, LATENT | dict(n_group=None, topk_group=None)),
+    "deepseek_v3": (LLAMA3, LATENT),
+    "exaone4": (LLAMA3, TINY | LAYERS),
+    "falcon": (NEOX, dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_hidden_size=20, max_position_embeddings=128)),
+    "gemma": (GEMMA, TINY),
+    "gemma2": (GEMMA, TINY | dict(query_pre_attn_scalar=8, sliding_window=6)),
+    "gemma3_text": (GEMMA, TINY | LAYERS | dict(query_pre_attn_scalar=8)),
+    "glm": (LLAMA3, TINY),
+    "glm4": (LLAMA3, TINY),
+    "gpt2": (GPT2_SAVED, TINY_GPT2),
+    "gpt_bigcode": (GPT2_SAVED, TINY_GPT2),
+    "gpt_neo": (GPT2_SAVED, dict(hidden_size=16, num_heads=2, intermediate_size=20, max_position_embeddings=80, num_layers=2, attention_types=[[["global", "local"], 1]], window_size=6)),
+    "gpt_neox": (NEOX, PART),
+    "gpt_oss": (LLAMA3, SPARSE | LAYERS),
+    "gptj": (GPT2_SAVED, TINY_GPT2 | dict(rotary_dim=4)),
+    "helium": (LLAMA3, TINY),
+    "hunyuan_v1_dense": (LLAMA3, TINY),
+    "hunyuan_v1_moe": (LLAMA3, SPARSE),
+    "jamba": (LLAMA3, dict(SPARSE, mamba_d_state=4, mamba_expand=1, attn_layer_period=2, attn_layer_offset=1)),
+    "llama": (LLAMA3, TINY),
+    "minicpm3": (LLAMA3, {**LATENT, "intermediate_size": 20}),
+    "ministral": (LLAMA3, TINY | LAYERS),
+    "ministral3": (LLAMA3, TINY),
+    "mistral": (LLAMA3, TINY | dict(sliding_window=6)),
+    "mixtral": (LLAMA3, SPARSE),
+    "modernbert-decoder": (NEOX, PART | dict(local_attention=12, cls_token_id=0, sep_token_id=0)),
+    "mpt": (NEOX, dict(d_model=16, n_heads=2, n_layers=2, max_seq_len=128)),
+    "nemotron": (LLAMA3, PART),
+    "olmo": (NEOX, TINY),
+    "olmo2": (NEOX, TINY),
+    "olmo3": (NEOX, TINY | LAYERS),
+    "openai-gpt": (GPT2_SAVED, TINY_GPT2),
+    "opt": (LLAMA3, dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=20, max_position_embeddings=128, word_embed_proj_dim=12)),
+    "persimmon": (LLAMA3, PART),
+    "phi": (GPT2_SAVED, PART),
+    "phi3": (LLAMA3, PART),
+    "phimoe": (LLAMA3, SPARSE),
+    "qwen2": (LLAMA3, TINY),
+    "qwen2_moe": (LLAMA3, SPARSE),
+    "qwen3": (LLAMA3, TINY),
+    "qwen3_5_text": (LLAMA3, TINY | dict(layer_types=["linear_attention", "full_attention"], linear_key_head_dim=6, linear_value_head_dim=4, linear_num_key_heads=2, linear_num_value_heads=2)),
+    "qwen3_moe": (LLAMA3, SPARSE),
+    "qwen3_next": (LLAMA3, SPARSE | dict(layer_types=["linear_attention", "full_attention"], linear_key_head_dim=6, linear_value_head_dim=4, linear_num_key_heads=2, linear_num_value_heads=2)),
+    "seed_oss": (LLAMA3, TINY),
+    "smollm3": (LLAMA3, TINY),
+    "stablelm": (NEOX, PART),
+    "starcoder2": (GPT2_SAVED, TINY),
+    "zamba2": (LLAMA3, dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, mamba_d_state=4, mamba_expand=1, n_mamba_heads=2, chunk_size=4, adapter_rank=2,
+                            layers_block_type=["linear_attention", "hybrid"])),
+}
 
 
 def rope(theta, kind="default", **more):

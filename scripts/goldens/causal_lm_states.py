@@ -76,3 +76,15 @@ causal("nemotron_h", "causal_lm_b", GPT2_SAVED, dict(NEMOTRON_H, layers_block_ty
                                                      n_groups=2, conv_kernel=3, use_conv_bias=False, mlp_bias=True, mlp_hidden_act="silu", moe_latent_size=8, n_group=2, norm_topk_prob=False,
                                                      routed_scaling_factor=1.6, layer_norm_epsilon=1e-3),
        without=["layers_block_type", "layer_types"], extra_fields={"hybrid_override_pattern": "M*E"})
+
+JAMBA = dict(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, intermediate_size=16, mamba_d_state=6, mamba_expand=1, num_experts=4, attn_layer_period=3,
+             attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1)
+causal("jamba", "causal_lm", NEOX, JAMBA, dtype="float16")
+causal("jamba", "causal_lm_b", LLAMA, dict(JAMBA, num_hidden_layers=3, num_key_value_heads=1, num_experts_per_tok=3, expert_layer_offset=0, attn_layer_offset=2, mamba_d_conv=3, mamba_dt_rank=5,
+                                           mamba_conv_bias=False, mamba_proj_bias=False, rms_norm_eps=1e-3, hidden_act="gelu", tie_word_embeddings=True), own_keys=True, dtype="float16")
+
+ZAMBA2 = dict(hidden_size=24, num_hidden_layers=4, num_attention_heads=3, intermediate_size=20, mamba_d_state=6, mamba_expand=1, n_mamba_heads=4, chunk_size=4, adapter_rank=3)
+causal("zamba2", "causal_lm", LLAMA, dict(ZAMBA2, layers_block_type=["linear_attention", "hybrid", "linear_attention", "hybrid"]))
+causal("zamba2", "causal_lm_b", LLAMA3, dict(ZAMBA2, num_hidden_layers=5, mamba_ngroups=2, mamba_d_conv=3, layers_block_type=["linear_attention", "hybrid", "hybrid", "linear_attention", "hybrid"],
+                                             num_mem_blocks=2, use_shared_attention_adapter=True, use_mem_rope=True, hidden_act="silu", rms_norm_eps=1e-3, tie_word_embeddings=False,
+                                             rope_parameters=dict(rope_type="default", rope_theta=100.0)), extra_fields={"layers_block_type": ["mamba", "hybrid", "hybrid", "mamba", "hybrid"]}, dtype="float16")

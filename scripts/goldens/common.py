@@ -4,6 +4,7 @@ A family's program calls `checkpoint(...)` once per folder. Version 5 of the ref
 each run every program; a folder belongs to exactly one of the two.
 """
 
+import copy
 import json
 import math
 import os
@@ -106,7 +107,7 @@ def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32"
     defaults    fields put into generation_config.json
     """
     torch.manual_seed(seed)
-    model = getattr(transformers, head)(config).eval()
+    model = getattr(transformers, head)(copy.deepcopy(config)).eval()  # saving writes into it
     randomize(model)
     if initialize:
         initialize(model)

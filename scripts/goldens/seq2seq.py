@@ -124,7 +124,8 @@ def last_norm(decoder):
         if hasattr(decoder, name):
             return getattr(decoder, name)
     if hasattr(decoder, "layers"):
-        return decoder.layers[-1].final_layer_norm
+        last = decoder.layers[-1]
+        return last.final_layer_norm if hasattr(last, "final_layer_norm") else last.feed_forward_layer_norm
     return [module for module in decoder.modules() if "norm" in type(module).__name__.lower()][-1]
 
 

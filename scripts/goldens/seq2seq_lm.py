@@ -46,3 +46,21 @@ seq2seq("m2m_100", "seq2seq", old("m2m_100"), dict(SMALL, activation_function="r
     "translation": [Case(TEXTS[0], error=True, src_lang="de", tgt_lang="xx", **GREEDY), Case(TEXTS[0] * 9, "more tokens than positions", src_lang="fr", tgt_lang="sv", **GREEDY)],
     "translation_sv_to_en": [Case(TEXTS, **GREEDY), Case(TEXTS[0], src_lang="de", tgt_lang="fr", **GREEDY)]})
 seq2seq("m2m_100", "seq2seq_b", old("nllb"), dict(ODD, d_model=18), task="translation", start="eos", forced=False, parameters=dict(src_lang="fra_Latn", tgt_lang="deu_Latn"))
+
+LED = {field: value for field, value in SMALL.items() if field != "max_position_embeddings"} | dict(max_encoder_position_embeddings=100, max_decoder_position_embeddings=100)
+seq2seq("led", "seq2seq", byte_bpe("LEDTokenizer", specials=ROBERTA, merges=40, model_max_length=64), dict(LED, attention_window=4), task="summarization", start="eos", forced=False, dtype="float16")
+seq2seq("led", "seq2seq_b", byte_bpe("LEDTokenizer", files="fast", specials=ROBERTA, merges=50), dict(LED, attention_window=[4, 8, 4], encoder_layers=3, decoder_layers=1, encoder_attention_heads=2,
+                                                                                                 decoder_attention_heads=3, activation_function="relu"), task="summarization", start="eos", forced=False, dtype="float16")
+
+SPARSE = dict(SMALL, num_experts=4, encoder_sparse_step=2, decoder_sparse_step=1, encoder_ffn_dim=12, decoder_ffn_dim=10)
+seq2seq("nllb-moe", "seq2seq", old("nllb"), dict(SPARSE, activation_function="relu"), task="translation", start="eos", forced=False, parameters=dict(src_lang="fra_Latn", tgt_lang="deu_Latn"))
+seq2seq("nllb-moe", "seq2seq_b", old("nllb"), dict(SPARSE, d_model=18, num_experts=5, encoder_layers=1, decoder_layers=3, encoder_attention_heads=2, decoder_attention_heads=3, encoder_sparse_step=1,
+                                                   decoder_sparse_step=3, router_bias=True, moe_token_dropout=0.4, normalize_router_prob_before_dropping=True, scale_embedding=False,
+                                                   activation_function="gelu_new"),
+        task="translation", start="eos", forced=False, parameters=dict(src_lang="fra_Latn", tgt_lang="deu_Latn"))
+
+NGRAM = dict(hidden_size=24, num_encoder_layers=2, num_decoder_layers=2, num_encoder_attention_heads=4, num_decoder_attention_heads=4, encoder_ffn_dim=30, decoder_ffn_dim=34,
+             max_position_embeddings=100, num_buckets=8, relative_max_distance=20, bos_token_id=3, eos_token_id=3, decoder_start_token_id=3)  # [SEP]
+seq2seq("prophetnet", "seq2seq", old("prophetnet"), NGRAM)
+seq2seq("prophetnet", "seq2seq_b", old("prophetnet"), dict(NGRAM, ngram=3, num_encoder_layers=3, num_decoder_layers=1, num_encoder_attention_heads=2, num_decoder_attention_heads=3, num_buckets=10,
+                                                           relative_max_distance=12, activation_function="relu"))

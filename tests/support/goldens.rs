@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use formers_models::Head;
+use formers_models::Architecture;
 use serde_json::{Value, json};
 
 /// The most that two numbers may differ, beside rounding of large ones.
@@ -29,8 +29,8 @@ pub(crate) fn json(path: &Path) -> Value {
 
 fn is_known(config: &Value) -> bool {
     let architecture = formers_models::find(config["model_type"].as_str().unwrap_or_default());
-    let head = config["architectures"][0].as_str().and_then(Head::of_class);
-    architecture.zip(head).is_some_and(|(architecture, head)| architecture.heads.contains(&head))
+    let head = |known: &Architecture| config["architectures"][0].as_str().and_then(|class| known.head_of(class));
+    architecture.is_some_and(|known| head(known).is_some_and(|head| known.heads.contains(&head)))
 }
 
 /// Paths of media are relative to the golden's folder.

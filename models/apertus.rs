@@ -1,0 +1,72 @@
+//! Apertus (<https://arxiv.org/abs/2509.14233>): Llama with norms on the heads of queries and keys, and an activation that learns
+//! (<https://arxiv.org/abs/2411.13010>).
+
+use formers_converters::{
+    Error, Result, Weights,
+    graph::{Body, Tensor},
+    layers::linear_no_bias,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    blocks::{Norm, Order},
+    llama::{Config, Variant, decoder},
+};
+
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "apertus", base: "model", heads: &[Head::CausalLm, Head::TokenClassification], build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let mut config = request.config.clone();
+    // The activation is no function of its input alone, so that it stands in no table.
+    let named = config.as_object_mut().and_then(|fields| fields.remove("hidden_act"));
+    if let Some(other) = named.filter(|name| name != "xielu") {
+        return Err(Error::unsupported(format!("config.json: hidden_act: {other} is not known for apertus, only \"xielu\"")));
+    }
+    let (tensors, modules) = (request.tensors.clone(), Vec::new());
+    let request = &Request { config: &config, tensors, head: request.head, float: request.float, modules };
+    let cfg = Config::of(request, &defaults(&config))?;
+    let norm = Norm::Rms(cfg.rms_norm_eps);
+    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
+        "v" => x.clone(),
+        _ => norm.of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
+    };
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("mlp");
+        let h = xielu(&w.pp("act_fn"), &linear_no_bias(&w.pp("up_proj"), x));
+        Some(linear_no_bias(&w.pp("down_proj"), &h))
+    };
+    let variant = Variant {
+        order: Order::InTurn { attention: (Some("attention_layernorm"), None), mlp: (Some("feedforward_layernorm"), None) },
+        mixture: &mixture,
+        projected: &projected,
+        ..Variant::new(&cfg)?
+    };
+    decoder(request, &cfg, &variant)
+}
+
+fn defaults(config: &Value) -> Value {
+    let mut defaults = json!({"max_position_embeddings": 65_536, "rms_norm_eps": 1e-5, "rope_theta": 12_000_000.0});
+    if !["rope_scaling", "rope_parameters"].iter().any(|key| config.get(key).is_some_and(|value| !value.is_null())) {
+        defaults["rope_scaling"] = json!({
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        });
+    }
+    defaults
+}
+
+/// `αₚ x² + β x` above zero, and `αₙ (exp(min(x, ε)) - 1 - x) + β x` below.
+fn xielu(w: &Weights, x: &Tensor) -> Tensor {
+    let learned = |name: &str| w.get(name, &[1]).softplus();
+    let fixed = |name: &str, value: f32| match w.shape(name).as_deref() {
+        Some(shape) => w.get(name, shape),
+        None => x.scalar(value),
+    };
+    let (beta, epsilon) = (fixed("beta", 0.5), fixed("eps", -1e-6));
+    let linear = &beta * x;
+    let above = learned("alpha_p") * x * x + &linear;
+    let below = (x.min(&epsilon).exp() - 1.0 - x) * (beta + learned("alpha_n")) + linear;
+    x.greater(&x.scalar(0.0)).select(&above, &below)
+}

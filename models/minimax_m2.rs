@@ -1,0 +1,46 @@
+//! MiniMax-M2 (<https://github.com/MiniMax-AI/MiniMax-M2>): Mixtral with norms on queries and keys, of which positions turn a part, and
+//! experts that are scored one by one.
+
+use formers_converters::{
+    Result, Weights,
+    graph::{Body, Tensor},
+    layers::Routed,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    llama::{Config, Variant, decoder},
+    mixtral,
+    mixture::{gated, scores},
+    olmo2,
+};
+
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "minimax_m2", base: "model", heads: &[Head::CausalLm], build };
+
+#[derive(Deserialize)]
+struct Own {
+    num_experts_per_tok: usize,
+    rotary_dim: Option<usize>,
+}
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    let defaults = json!({
+        "num_attention_heads": 48, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 196_608,
+        "rope_theta": 5_000_000.0, "num_experts_per_tok": 8,
+    });
+    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = mixtral::scope(w);
+        let scores = scores(&w.pp("gate"), x).sigmoid();
+        let choice = &scores + w.get("e_score_correction_bias", &[scores.fixed(-1)]);
+        let routed = Routed::chosen_by(&choice, &scores, own.num_experts_per_tok).normalized(0.0);
+        Some(gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x))
+    };
+    let projected = olmo2::normed(&cfg);
+    let rope =
+        own.rotary_dim.map_or_else(|| cfg.rope.clone(), |turning| cfg.rope.clone().or_partial(turning as f64 / cfg.head_dim() as f64));
+    let frequencies = vec![cfg.frequencies(&rope)?];
+    decoder(request, &cfg, &Variant { mixture: &mixture, projected: &projected, frequencies, ..Variant::new(&cfg)? })
+}

@@ -52,6 +52,8 @@ mod gemma;
 mod gemma2;
 mod gemma3;
 mod gemma3_text;
+mod gemma4;
+mod gemma4_text;
 mod glm;
 mod glm4;
 mod glm4_moe;
@@ -69,6 +71,8 @@ mod granitemoeshared;
 mod helium;
 mod hunyuan_v1_dense;
 mod hunyuan_v1_moe;
+mod internlm3;
+mod iquestcoder;
 mod jais2;
 mod jamba;
 mod led;
@@ -95,6 +99,7 @@ mod modernbert_decoder;
 mod mpnet;
 mod mpt;
 mod mt5;
+mod mvp;
 mod nanochat;
 mod nemotron;
 mod nemotron_h;
@@ -111,6 +116,7 @@ mod persimmon;
 mod phi;
 mod phi3;
 mod phimoe;
+mod plbart;
 mod prophetnet;
 mod qwen2;
 mod qwen2_moe;
@@ -184,6 +190,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     gemma2::ARCHITECTURE,
     gemma3::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
+    gemma4::ARCHITECTURE,
+    gemma4_text::ARCHITECTURE,
     glm::ARCHITECTURE,
     glm4::ARCHITECTURE,
     glm4_moe::ARCHITECTURE,
@@ -201,6 +209,8 @@ pub const ARCHITECTURES: &[Architecture] = &[
     helium::ARCHITECTURE,
     hunyuan_v1_dense::ARCHITECTURE,
     hunyuan_v1_moe::ARCHITECTURE,
+    internlm3::ARCHITECTURE,
+    iquestcoder::ARCHITECTURE,
     jais2::ARCHITECTURE,
     jamba::ARCHITECTURE,
     led::ARCHITECTURE,
@@ -227,6 +237,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mpnet::ARCHITECTURE,
     mpt::ARCHITECTURE,
     mt5::ARCHITECTURE,
+    mvp::ARCHITECTURE,
     nanochat::ARCHITECTURE,
     nemotron::ARCHITECTURE,
     nemotron_h::ARCHITECTURE,
@@ -243,6 +254,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     phi::ARCHITECTURE,
     phi3::ARCHITECTURE,
     phimoe::ARCHITECTURE,
+    plbart::ARCHITECTURE,
     prophetnet::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen2_moe::ARCHITECTURE,

@@ -218,7 +218,7 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
 
 /// The scopes of the head and of what is below it. Where a model sees pictures as well, what is for text has a scope of its own: with the
 /// head, or below it.
-fn scopes(w: &Weights) -> (Weights, Weights) {
+pub(crate) fn scopes(w: &Weights) -> (Weights, Weights) {
     const TEXT: &str = "language_model";
     let w = w.base(TEXT);
     // Python's classes that answer questions call it as GPT-2's do.

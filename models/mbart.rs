@@ -25,7 +25,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 /// The last token that is not padding, which is the language, goes to the front.
-fn behind_language(cfg: &Config, ids: &Tensor) -> Tensor {
+pub(crate) fn behind_language(cfg: &Config, ids: &Tensor) -> Tensor {
     let graph = ids.graph();
     let tokens = ids.equal(&graph.ints(&[], &[cfg.pad_token_id.unwrap_or(1)])).not().cast(Dtype::I64);
     let last = tokens.sum(&[1], true) - graph.ints(&[], &[1]);

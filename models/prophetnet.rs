@@ -6,7 +6,7 @@ use formers_converters::{
     graph::{Body, Tensor},
     layers::{
         Activation, CachedAttention, CrossAttention, Decoding, Mask, Source, attention, attention::merge_heads, attention::split_heads,
-        attention_and_cache, cross, cross_attention, embedding, layer_norm, linear, relative::bucket_back, unless,
+        attention_and_cache, cross, cross_attention, embedding, layer_norm, linear, relative::bucket_back,
     },
 };
 use serde::Deserialize;
@@ -181,7 +181,7 @@ impl Buckets {
         let rows: Vec<i64> = (0..=cfg.relative_max_distance).map(|d| bucket_back(d, cfg.num_buckets, cfg.relative_max_distance)).collect();
         let rows = graph.ints(&[rows.len()], &rows);
         let bucket = |distances: &Tensor| rows.gather(&distances.clip(0.0, cfg.relative_max_distance as f32), 0);
-        let causal = unless(&distances.greater_or_equal(&graph.ints(&[], &[0])));
+        let causal = decoding.visible(None);
         // The stream ahead is one place further.
         let ahead = bucket(&(&distances + 1.0));
         Self { main: bucket(&distances), ahead, causal, heads: cfg.num_decoder_attention_heads }

@@ -1,6 +1,6 @@
 //! Attention of decoders: to the tokens so far, whose keys and values are kept from run to run.
 
-use super::{attention::scale as usual_scale, lowest};
+use super::{attention::scale as usual_scale, lowest, unless};
 use crate::{
     Dtype, Error,
     graph::{Attributes, Dim, Graph, Size, Tensor},
@@ -124,6 +124,15 @@ impl Decoding {
         Self { bias: Some(bias.unsqueeze(&[1])), ..self.clone() }
     }
 
+    /// What is added to scores so that a token sees itself and those before it, or so many of them: `(batch, 1, sequence, total)`.
+    pub fn visible(&self, window: Option<usize>) -> Tensor {
+        let graph = &self.graph;
+        let back = self.positions.unsqueeze(&[1, 3]) - graph.range(&self.total.cast(Dtype::I64));
+        let before = back.greater_or_equal(&graph.ints(&[], &[0]));
+        let near = |window| back.less(&graph.ints(&[], &[i64::try_from(window).unwrap_or(i64::MAX)]));
+        unless(&window.map_or_else(|| before.clone(), |window| before.and(&near(window))))
+    }
+
     /// What `hidden`, `(batch, sequence, width)`, has at the tokens whose logits are wanted: `(batch, tokens, width)`.
     pub fn at_the_end(&self, hidden: &Tensor) -> Tensor {
         hidden.gather_nd(&self.wanted.unsqueeze(&[2]), 1)
@@ -206,6 +215,26 @@ pub fn attention_and_cache(decoding: &Decoding, layer: usize, how: &CachedAttent
         return (attended, [empty.clone(), empty]);
     };
     (attended, present.map(|x| all(&x)))
+}
+
+/// `softmax(scale · q kᵀ + visible) v`, of keys and values that [`attention_and_cache`] gave for another layer: `query` is
+/// `(batch, sequence, heads · size)`, as is the result. `visible` is what [`Decoding::visible`] gives.
+pub fn attention_to_cache(how: &CachedAttention, query: &Tensor, [keys, values]: [&Tensor; 2], visible: &Tensor) -> Tensor {
+    let CachedAttention { heads, groups, size, .. } = *how;
+    let fits = groups > 0 && heads.is_multiple_of(groups) && heads.checked_mul(size) == Some(query.fixed(-1));
+    if !fits || keys.fixed(-1) != size || keys.fixed(1) != groups {
+        query.graph().fail(Error::config(format!(
+            "config.json: {heads} attention heads of width {size} cannot look at {} key heads of width {}",
+            keys.fixed(1),
+            keys.fixed(-1)
+        )));
+        return query.clone();
+    }
+    // The heads that share a key head are behind it: (batch, groups, shared, sequence, size).
+    let apart = query.reshape(&[0i64.into(), 0i64.into(), groups.into(), (heads / groups).into(), size.into()]);
+    let scores = apart.transpose(&[0, 2, 3, 1, 4]).matmul_transposed(&keys.unsqueeze(&[2]), how.scale);
+    let attended = (scores + visible.unsqueeze(&[1])).softmax(-1).matmul(&values.unsqueeze(&[2]));
+    attended.transpose(&[0, 3, 1, 2, 4]).reshape(&[0i64.into(), 0i64.into(), query.fixed(-1).into()])
 }
 
 /// What is attended, and present keys and values; those only where all sizes fit.

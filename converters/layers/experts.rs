@@ -49,6 +49,12 @@ impl Routed {
         Self { weights: &self.weights / (self.weights.sum(&[-1], true) + more), ..self }
     }
 
+    /// The weights times the factor of each expert, `(experts)`.
+    #[must_use]
+    pub fn scaled_each(self, factors: &Tensor) -> Self {
+        Self { weights: &self.weights * factors.gather(&self.experts, 0), ..self }
+    }
+
     /// The weights times a factor.
     #[must_use]
     pub fn scaled(self, factor: f32) -> Self {

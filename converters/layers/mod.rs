@@ -20,7 +20,7 @@ mod states;
 pub use activation::Activation;
 pub use attention::attention;
 pub use basic::{embedding, layer_norm, layer_norm_if, linear, linear_constant, linear_if, linear_no_bias, rms_norm};
-pub use cached::{CachedAttention, Decoding, attention_and_cache, cached_attention};
+pub use cached::{CachedAttention, Decoding, attention_and_cache, attention_to_cache, cached_attention};
 pub use cross::{CrossAttention, Source, cross_attention};
 pub use experts::{Groups, Routed, Weigh, experts};
 pub(crate) use gated_experts::Mixture;

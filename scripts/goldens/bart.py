@@ -1,4 +1,4 @@
-"""BART, mBART and LED as encoders: labels, and the parts of texts that answer a question."""
+"""BART and its relatives as encoders: labels, and the parts of texts that answer a question."""
 
 from common import TEXTS, Case
 from heads import cases, family, labels
@@ -18,5 +18,7 @@ for name, tokenizer, config in [("bart", BART, SMALL), ("mbart", old("mbart"), S
     family(name, prefix, {**config, **ENTAILMENT}, tokenizer, HEADS, mask="<mask>", saving={"sequence_classification": dict(generation=4), "question_answering": dict(tokenizer=SHORT if name == "mbart" else tokenizer)},
            replace={"sequence_classification": {**cases("sequence_classification", "<mask>"), "zero-shot-classification": ZERO_SHOT}})
 family("bart", "Bart", {**ODD, **ENTAILMENT}, BART, HEADS, suffix="_b", mask="<mask>")
+family("mvp", "Mvp", {**SMALL, **ENTAILMENT}, byte_bpe("MvpTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["sequence_classification", "question_answering"], mask="<mask>")
+family("plbart", "PLBart", {**SMALL, **ENTAILMENT}, BART, ["sequence_classification"], mask="<mask>")
 LONG = {field: value for field, value in SMALL.items() if field != "max_position_embeddings"} | dict(max_encoder_position_embeddings=100, max_decoder_position_embeddings=100, attention_window=6)
 family("led", "LED", LONG, byte_bpe("LEDTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["question_answering"])

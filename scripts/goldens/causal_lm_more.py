@@ -20,6 +20,13 @@ causal("cwm", "causal_lm", LLAMA3, dict(GROUPED, head_dim=8, sliding_window=6, l
 causal("cwm", "causal_lm_b", LLAMA3, dict(GROUPED, num_hidden_layers=3, num_key_value_heads=1, head_dim=12, sliding_window=5, mlp_bias=True, tie_word_embeddings=True),
        without=["rope_parameters", "layer_types"])
 
+causal("internlm3", "causal_lm", LLAMA, dict(GROUPED, head_dim=8))
+causal("internlm3", "causal_lm_b", LLAMA, dict(GROUPED, num_key_value_heads=1, head_dim=12, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3, **rope(100.0)), generation=4,
+       without=["attention_bias", "mlp_bias"], extra_fields={"qkv_bias": True, "bias": True})
+
+causal("iquestcoder", "causal_lm", LLAMA, dict(GROUPED, head_dim=8))
+causal("iquestcoder", "causal_lm_b", LLAMA, dict(GROUPED, num_key_value_heads=1, head_dim=12, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3, **rope(100.0)), generation=4)
+
 causal("jais2", "causal_lm", GPT2, GROUPED)
 causal("jais2", "causal_lm_b", GPT2_SAVED, dict(GROUPED, num_key_value_heads=1, head_dim=12, attention_bias=False, mlp_bias=False, hidden_act="gelu", layer_norm_eps=1e-3, tie_word_embeddings=True,
                                                 **rope(100.0)), generation=4)

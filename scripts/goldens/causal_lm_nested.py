@@ -22,3 +22,27 @@ EYES4 = dict(hidden_size=8, intermediate_size=32, num_hidden_layers=1, num_atten
 LLAMA4 = dict(GROUPED, intermediate_size=12, intermediate_size_mlp=20, head_dim=8, num_local_experts=4, attention_chunk_size=6, no_rope_layers=[1, 0])
 causal("llama4", "causal_lm", LLAMA3, LLAMA4, whole=dict(vision_config=EYES4))
 causal("llama4", "causal_lm_b", LLAMA3, dict(LLAMA4, num_local_experts=3, num_experts_per_tok=2, use_qk_norm=False), whole=dict(vision_config=EYES4), own_keys=True)
+
+# Wider heads and fewer of them where all is seen; the last layers look at what others keep.
+GEMMA4 = dict(GROUPED, num_hidden_layers=4, head_dim=8, global_head_dim=12, hidden_size_per_layer_input=6, sliding_window=6, layer_types=LAYERS["layer_types"] * 2)
+GEMMA4["vocab_size_per_layer_input"] = 361
+
+
+def alive(model):
+    """Signs in the last norm, which is not the last that the model has; and factors near 1."""
+    text = getattr(model.model, "language_model", model.model)
+    for name, tensor in [*text.named_parameters(), *text.named_buffers()]:
+        if name == "norm.weight":
+            tensor.data.normal_(0.0, 1.2)
+        elif name.endswith(("per_layer_projection_norm.weight", "layer_scalar", "router.scale", "per_expert_scale")):
+            tensor.data.normal_(1.0, 0.2)
+
+
+causal("gemma4_text", "causal_lm", GEMMA, dict(GEMMA4, num_kv_shared_layers=2, use_double_wide_mlp=True, final_logit_softcapping=9.0), adjust=alive, dtype="float16")
+causal("gemma4_text", "causal_lm_b", GEMMA, dict(GEMMA4, num_hidden_layers=3, layer_types=[*LAYERS["layer_types"], "full_attention"], hidden_size_per_layer_input=0, attention_k_eq_v=True,
+                                                 num_global_key_value_heads=1, enable_moe_block=True, num_experts=4, top_k_experts=2, moe_intermediate_size=8, attention_bias=True, rms_norm_eps=1e-3,
+                                                 rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+                                                                  "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.5, "rope_theta": 1000.0}}), adjust=alive, dtype="float16")
+EYES_G = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1, head_dim=8, patch_size=2, position_embedding_size=4)
+causal("gemma4", "causal_lm", GEMMA, dict(GEMMA4, num_kv_shared_layers=2), whole=dict(vision_config=EYES_G), adjust=alive, dtype="float16")
+causal("gemma4", "causal_lm_b", GEMMA, dict(GEMMA4, num_kv_shared_layers=1), whole=dict(vision_config=EYES_G), adjust=alive, own_keys=True, dtype="float16")

@@ -123,7 +123,8 @@ def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32"
 
 def check_loads(folder, head, model):
     """The reference reads back every weight under the names that were written; one that it missed would be drawn again at each load."""
-    loaded = getattr(transformers, head).from_pretrained(folder, dtype=model.dtype).state_dict()
+    config = transformers.AutoConfig.from_pretrained(folder)
+    loaded = getattr(transformers, head).from_pretrained(folder, config=config, dtype=model.dtype).state_dict()
     for name, tensor in model.state_dict().items():
         if not torch.equal(tensor, loaded[name]):
             raise SystemExit(f"{folder}: the reference does not read {name} back")

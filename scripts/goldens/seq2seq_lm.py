@@ -64,3 +64,9 @@ NGRAM = dict(hidden_size=24, num_encoder_layers=2, num_decoder_layers=2, num_enc
 seq2seq("prophetnet", "seq2seq", old("prophetnet"), NGRAM)
 seq2seq("prophetnet", "seq2seq_b", old("prophetnet"), dict(NGRAM, ngram=3, num_encoder_layers=3, num_decoder_layers=1, num_encoder_attention_heads=2, num_decoder_attention_heads=3, num_buckets=10,
                                                            relative_max_distance=12, activation_function="relu"))
+
+seq2seq("mvp", "seq2seq", byte_bpe("MvpTokenizer", specials=ROBERTA, merges=40, model_max_length=64), SMALL, task="summarization")
+seq2seq("mvp", "seq2seq_b", byte_bpe("MvpTokenizer", files="fast", specials=ROBERTA, merges=50), dict(ODD, activation_function="relu"), task="summarization")
+
+seq2seq("plbart", "seq2seq", BART, dict(SMALL, scale_embedding=True), start="eos")
+seq2seq("plbart", "seq2seq_b", byte_bpe("BartTokenizer", files="fast", specials=ROBERTA, merges=50), dict(ODD, scale_embedding=False, activation_function="relu"), start="eos")

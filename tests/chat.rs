@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use formers::preprocess::text::chat::{ChatOptions, ChatTemplates, Continue, WallClock, render};
-use formers::preprocess::text::{Files, Folder, Tokenizer};
+use formers::preprocess::text::{EncodeOptions, Files, Folder, Tokenizer};
 use formers::{ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -267,4 +267,31 @@ fn errors_in_a_template_name_its_file() {
     let options = ChatOptions { chat_template: Some(bad.to_owned()), ..ChatOptions::default() };
     let error = ChatTemplates::from_value(json!("x")).unwrap().apply(plain().special_tokens(), &messages, &options).unwrap_err();
     assert!(error.to_string().starts_with("chat template, line 2: "), "{error}");
+}
+
+/// What becomes of control tokens that are text is in the goldens of `decision` and of its chats (`tests/parity.rs`).
+#[test]
+fn control_tokens_that_cannot_be_text_are_errors() {
+    let vocabulary = json!({"<unk>": 0, "<s>": 1, "</s>": 2});
+    let model = json!({"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"});
+    let words = json!({"version": "1.0", "pre_tokenizer": {"type": "WhitespaceSplit"}, "model": model}).to_string();
+    let files = Memory::new(&json!({"tokenizer_config.json": {"chat_template": "{{ messages[0].content }}"}, "tokenizer.json": words}));
+    let (templates, tokenizer) = (ChatTemplates::from_files(&files).unwrap(), files.tokenizer());
+    let encode = |text: &str, sanitize_control_tokens: bool| {
+        let options = ChatOptions { sanitize_control_tokens, ..ChatOptions::default() };
+        let messages = [json!({"role": "user", "content": text})];
+        templates.encode(&tokenizer, &messages, &options, &EncodeOptions::default()).map(|encoding| encoding.ids)
+    };
+    assert_eq!(encode("<s>hi</s>", false).unwrap(), [1, 0, 2]);
+    // This vocabulary has them as words.
+    let error = encode("hi</s>", true).unwrap_err();
+    assert!(error.to_string().starts_with("sanitize_control_tokens: \"</s>\" in the chat cannot be told from"), "{error}");
+    assert_eq!(encode("hi", true).unwrap(), [0]);
+
+    let options = ChatOptions { sanitize_control_tokens: true, ..ChatOptions::default() };
+    let error = templates.apply(tokenizer.special_tokens(), &[json!({"role": "user", "content": "hi"})], &options).unwrap_err();
+    assert!(error.to_string().starts_with("sanitize_control_tokens: "), "{error}");
+    let error =
+        Tokenizer::from_files(&Memory::new(&json!({"tokenizer_config.json": {"chat_control_tokens": "<s>"}})), &Value::Null).unwrap_err();
+    assert!(error.to_string().starts_with("tokenizer_config.json: chat_control_tokens: "), "{error}");
 }

@@ -215,3 +215,26 @@ fn differences(place: &str, answer: &Value, expected: &Value) -> Vec<String> {
         _ => vec![format!("{place}\n     got {answer}\n  wanted {expected}")],
     }
 }
+
+/// Also by a class that the reference wrote in Python.
+#[test]
+fn tokens_that_are_added_later_are_found() {
+    for model in ["esm/plain", "bert/plain", "generate/models/llama/decision"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(model);
+        let mut tokenizer = open(&folder, Tokenizer::from_files).unwrap();
+        let (count, known) = (tokenizer.vocab_size_with_added(), tokenizer.added_tokens());
+        let (first, _) = known.first().unwrap();
+        tokenizer.add_special_tokens(&["<|mark|>", first.as_str(), "<|mark|>"]).unwrap();
+        let id = u32::try_from(count).unwrap();
+        assert_eq!(tokenizer.token_to_id("<|mark|>"), Some(id), "{model}");
+        assert_eq!(tokenizer.added_tokens(), [known.clone(), vec![("<|mark|>".to_owned(), true)]].concat());
+        let plain = EncodeOptions::default().without_special_tokens();
+        let ids = tokenizer.encode(&format!("A<|mark|>{first}"), None, &plain).unwrap().ids;
+        assert_eq!(ids.iter().filter(|found| **found == id).count(), 1, "{model}: {ids:?}");
+        assert_eq!(ids.last().copied(), tokenizer.token_to_id(first));
+        let text = tokenizer.encode_as_text("A<|mark|>").unwrap();
+        assert!(!text.is_empty() && !text.contains(&id), "{model}: {text:?}");
+        // What holds no added token is the same text.
+        assert_eq!(tokenizer.encode_as_text("L A").unwrap(), tokenizer.encode("L A", None, &plain).unwrap().ids);
+    }
+}

@@ -34,6 +34,7 @@ pub use generating::{
     Generated, Helpers, MakeAssistant, MakeGuide, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_helped,
 };
 pub use open::{check_two_sided, open, open_two_sided};
+pub(crate) use rank::argmax;
 pub use scores::log_softmax;
 pub use seq2seq::Seq2Seq;
 pub use steps::{NewToken, Steps};

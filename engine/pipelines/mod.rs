@@ -7,6 +7,8 @@
 mod arguments;
 #[cfg(feature = "text")]
 mod assistant;
+#[cfg(feature = "text")]
+mod batches;
 mod builder;
 #[cfg(feature = "text")]
 mod constraint;
@@ -24,6 +26,8 @@ mod tokenize;
 
 #[cfg(feature = "audio")]
 pub mod automatic_speech_recognition;
+#[cfg(feature = "text")]
+pub mod decision;
 #[cfg(feature = "text")]
 pub mod feature_extraction;
 #[cfg(feature = "text")]
@@ -60,6 +64,8 @@ pub use request::Request;
 
 #[cfg(feature = "audio")]
 pub use automatic_speech_recognition::AutomaticSpeechRecognition;
+#[cfg(feature = "text")]
+pub use decision::Decision;
 #[cfg(feature = "text")]
 pub use feature_extraction::FeatureExtraction;
 #[cfg(feature = "text")]
@@ -183,6 +189,8 @@ pub(crate) fn boxed<P: Pipeline>(pretrained: &Pretrained) -> Result<Box<dyn AnyP
 pub const TASKS: &[Task] = &[
     #[cfg(feature = "audio")]
     AutomaticSpeechRecognition::TASK,
+    #[cfg(feature = "text")]
+    Decision::TASK,
     #[cfg(feature = "text")]
     FeatureExtraction::TASK,
     #[cfg(feature = "text")]

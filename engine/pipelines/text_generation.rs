@@ -1,6 +1,5 @@
 //! `text-generation`: how a text or a chat goes on.
 
-mod batches;
 mod call;
 mod parts;
 mod pieces;
@@ -14,7 +13,7 @@ use call::{Call, Form, PARAMETERS};
 pub use parts::{AnswerParts, Part};
 pub use pieces::{Piece, Pieces, TextPieces};
 
-use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, boxed, constraint::Words};
+use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words};
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
@@ -287,19 +286,15 @@ impl TextGeneration {
     }
 
     fn encode(&self, prompt: Prompt<'_>, options: &Options, config: &GenerationConfig) -> Result<Encoded> {
-        let mut encode = options.encode;
-        let text = match prompt {
-            Prompt::Text(text) => format!("{}{text}", options.prefix),
+        let mut ids = match prompt {
+            Prompt::Text(text) => self.tokenizer.encode(&format!("{}{text}", options.prefix), None, &options.encode)?.ids,
             Prompt::Chat(messages) => {
-                // The template writes the special tokens itself.
-                encode.add_special_tokens = false;
                 let goes_on = options.continue_final_message.unwrap_or_else(|| goes_on(messages));
                 let continue_final_message = goes_on.then_some(Continue::Content);
                 let chat = ChatOptions { add_generation_prompt: !goes_on, continue_final_message, ..options.chat.clone() };
-                self.templates.apply(self.tokenizer.special_tokens(), messages, &chat)?
+                self.templates.encode(&self.tokenizer, messages, &chat, &options.encode)?.ids
             }
         };
-        let mut ids = self.tokenizer.encode(&text, None, &encode)?.ids;
         if options.hole {
             self.cut(&mut ids, config)?;
         }

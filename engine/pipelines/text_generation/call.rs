@@ -96,7 +96,13 @@ fn options(parameters: &mut Parameters, only_chats: bool) -> Result<Options> {
     if let Some(Some(length)) = &max_length {
         tokenize = tokenize.with("max_length", length.clone());
     }
-    let own = parameters.take::<Map<String, Value>>("tokenizer_encode_kwargs")?.unwrap_or_default();
+    let mut own = parameters.take::<Map<String, Value>>("tokenizer_encode_kwargs")?.unwrap_or_default();
+    let sanitize = if only_chats { own.shift_remove("sanitize_control_tokens") } else { None };
+    let sanitize_control_tokens = match sanitize {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(sanitize)) => sanitize,
+        Some(_) => return Err(Error::request("parameters.tokenizer_encode_kwargs.sanitize_control_tokens", "not a boolean")),
+    };
     let is_variable = |name: &str| only_chats && !TOKENIZER_PARAMETERS.contains(&name) && !NO_VARIABLES.contains(&name);
     let (mut kwargs, own): (Map<String, Value>, Map<String, Value>) = own.into_iter().partition(|(name, _)| is_variable(name));
     let chat_template = match kwargs.shift_remove("chat_template") {
@@ -120,6 +126,7 @@ fn options(parameters: &mut Parameters, only_chats: bool) -> Result<Options> {
             kwargs,
             tools: parameters.take("tools")?,
             documents: parameters.take("documents")?,
+            sanitize_control_tokens,
             ..ChatOptions::default()
         },
         constraint: constraint(parameters)?,

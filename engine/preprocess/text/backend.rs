@@ -37,7 +37,7 @@ pub(crate) enum Backend {
 /// A tokenizer that knows where its tokens lie in the text.
 pub(crate) struct Fast {
     /// Without post-processor, truncation and padding: those depend on the call.
-    engine: Engine,
+    pub(super) engine: Engine,
     post_processor: Option<PostProcessorWrapper>,
     /// CLIP's decoder leaves this at the end of words; it becomes a space.
     word_end: Option<String>,

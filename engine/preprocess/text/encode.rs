@@ -155,6 +155,29 @@ impl Tokenizer {
         }
     }
 
+    /// The encoding of tokens that stand already, nothing added, cut and padded as a text's would be.
+    pub(super) fn encoding_of(&self, mut ids: Vec<u32>, options: &EncodeOptions) -> Result<Encoding> {
+        if let Some(cut) = self.cut(options).filter(|cut| cut.max_length < ids.len()) {
+            match cut.side {
+                Side::Right => ids.truncate(cut.max_length),
+                Side::Left => drop(ids.drain(..ids.len() - cut.max_length)),
+            }
+        }
+        let count = ids.len();
+        let encoding = Encoding {
+            type_ids: vec![0; count],
+            attention_mask: vec![1; count],
+            special_tokens_mask: vec![0; count],
+            tokens: ids.iter().map(|id| self.id_to_token(*id).unwrap_or_default()).collect(),
+            offsets: vec![(0, 0); count],
+            word_ids: vec![None; count],
+            sequence_ids: vec![Some(0); count],
+            overflowing: Vec::new(),
+            ids,
+        };
+        self.padded(encoding, options)
+    }
+
     fn padded(&self, encoding: Encoding, options: &EncodeOptions) -> Result<Encoding> {
         let max_length = match options.padding {
             PaddingStrategy::DoNotPad => return Ok(encoding),

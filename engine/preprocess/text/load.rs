@@ -231,6 +231,13 @@ fn id(engine: &Engine, special: &SpecialTokens, token: &str) -> Result<u32> {
     })
 }
 
+fn chat_control_tokens(init: &Init) -> Result<Option<Vec<String>>> {
+    let Some(value) = init.settings.get("chat_control_tokens").filter(|value| !value.is_null()) else { return Ok(None) };
+    let read = serde_json::from_value(value.clone());
+    read.map(Some)
+        .map_err(|_| Error::config(format!("tokenizer_config.json: chat_control_tokens: expected a list of strings, not {value}")))
+}
+
 fn settings(class: &Class, init: &Init) -> Result<Settings> {
     let side = |name: &str, default: Side| match init.text(name) {
         None => Ok(default),
@@ -251,6 +258,7 @@ fn settings(class: &Class, init: &Init) -> Result<Settings> {
             None => class.model_input_names.iter().map(|name| (*name).to_owned()).collect(),
         },
         clean_up_tokenization_spaces: init.flag("clean_up_tokenization_spaces", false),
+        chat_control_tokens: chat_control_tokens(init)?,
         clean_up_despite_bpe: init.flag("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false),
     })
 }

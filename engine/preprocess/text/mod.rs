@@ -1,5 +1,6 @@
 //! Text: the tokenizers of a checkpoint, built from whichever of their files are there, as Python's `AutoTokenizer` builds them.
 
+mod added;
 mod backend;
 pub mod chat;
 mod class;

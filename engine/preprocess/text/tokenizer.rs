@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) clean_up_tokenization_spaces: bool,
     /// Cleaning up is ignored for BPE, where it would eat spaces that belong to the text, unless this says otherwise.
     pub(crate) clean_up_despite_bpe: bool,
+    /// Added tokens that are control tokens of chats beside the special ones, where the checkpoint lists them.
+    pub(crate) chat_control_tokens: Option<Vec<String>>,
 }
 
 impl SpecialTokens {
@@ -198,6 +200,11 @@ impl Tokenizer {
     /// What the model takes of an encoding: `input_ids`, `attention_mask`, `token_type_ids`.
     pub fn model_input_names(&self) -> &[String] {
         &self.settings.model_input_names
+    }
+
+    /// `chat_control_tokens` of `tokenizer_config.json`: the added tokens that are control tokens of chats beside the special ones.
+    pub fn chat_control_tokens(&self) -> Option<&[String]> {
+        self.settings.chat_control_tokens.as_deref()
     }
 
     /// How many tokens are added to a text, or to a pair of texts.

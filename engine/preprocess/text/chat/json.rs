@@ -1,6 +1,6 @@
 //! `tojson` as the reference overrides it: `json.dumps`, without Jinja's escaping of HTML.
 
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::{Kwargs, Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::budget::Budget;
@@ -45,6 +45,21 @@ pub(super) fn tojson(budget: &Budget, value: &Value, positional: &[Value], kwarg
     let mut out = String::new();
     dump.value(value, &mut out, 0)?;
     Ok(Value::from(out))
+}
+
+/// `json.dumps(value, ensure_ascii=False)`
+pub(crate) fn dumps(value: &serde_json::Value) -> crate::Result<String> {
+    let dump = Dump {
+        ensure_ascii: false,
+        indent: None,
+        item_separator: ", ".to_owned(),
+        key_separator: ": ".to_owned(),
+        sort_keys: false,
+        budget: Budget::new(),
+    };
+    let mut out = String::new();
+    dump.value(&Value::from(Serde(value)), &mut out, 0).map_err(|error| crate::Error::request("inputs", error))?;
+    Ok(out)
 }
 
 fn indent(value: &Value) -> Result<Option<String>, Error> {

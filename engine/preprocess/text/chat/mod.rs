@@ -3,9 +3,11 @@
 mod budget;
 mod clock;
 mod continuation;
+mod control;
 mod environment;
 mod filters;
 mod json;
+mod literals;
 mod messages;
 mod methods;
 mod operators;
@@ -16,6 +18,8 @@ mod strings;
 mod templates;
 
 pub use clock::WallClock;
+pub(crate) use json::dumps;
+pub(crate) use literals::reads;
 pub(crate) use python::is_space;
 pub use render::{ChatOptions, Continue, render};
 pub use templates::ChatTemplates;

@@ -27,6 +27,10 @@ pub struct ChatOptions {
     pub continue_final_message: Option<Continue>,
     /// Further variables of the template, such as `enable_thinking`; they come before the special tokens.
     pub kwargs: Map<String, Value>,
+    /// Whether control tokens in what the chat says, not in what the template writes, are text ([`ChatTemplates::encode`]).
+    ///
+    /// [`ChatTemplates::encode`]: super::ChatTemplates::encode
+    pub sanitize_control_tokens: bool,
     /// The time that `strftime_now` tells; the local time when `None`.
     pub now: Option<WallClock>,
 }
@@ -101,7 +105,7 @@ fn with_stack(rendering: impl FnOnce() -> Result<String> + Send) -> Result<Strin
 /// Renders a template with its variables.
 fn evaluate(template: &str, variables: Jinja, now: WallClock) -> Result<String> {
     let budget = Budget::new();
-    let source = plain_blocks(&template.replace("\r\n", "\n").replace('\r', "\n"));
+    let source = source(template);
     let failed = |error: minijinja::Error| explain(&error);
     let parsed = machinery::parse(&source, NAME, syntax().map_err(failed)?).map_err(failed)?;
     let mut generator = machinery::CodeGenerator::new(NAME, &source);
@@ -115,7 +119,13 @@ fn evaluate(template: &str, variables: Jinja, now: WallClock) -> Result<String> 
     Ok(rendered)
 }
 
-const NAME: &str = "chat template";
+/// What templates are called in errors.
+pub(super) const NAME: &str = "chat template";
+
+/// A template as it is read.
+pub(super) fn source(template: &str) -> String {
+    plain_blocks(&template.replace("\r\n", "\n").replace('\r', "\n"))
+}
 
 /// `{% generation %}` marks an answer for training and is no more than a scope when rendering.
 fn plain_blocks(source: &str) -> String {
@@ -143,7 +153,7 @@ fn plain_blocks(source: &str) -> String {
     out + rest
 }
 
-fn explain(error: &minijinja::Error) -> Error {
+pub(super) fn explain(error: &minijinja::Error) -> Error {
     if let Some(raised) = Raised::message(error) {
         return Error::request("messages", format!("the chat template raises: {raised}"));
     }

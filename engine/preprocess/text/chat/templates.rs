@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::control::{self, ControlTokens};
 use super::render::{ChatOptions, render};
-use crate::preprocess::text::{Files, SpecialTokens};
+use crate::preprocess::text::{EncodeOptions, Encoding, Files, SpecialTokens, Tokenizer};
 use crate::{Error, ErrorKind, Result};
 
 const FILE: &str = "chat_template.jinja";
@@ -121,12 +122,38 @@ impl ChatTemplates {
 
     /// Renders a chat with the template that the request chooses; the tokenizer's named special tokens are variables of
     /// the template.
+    ///
+    /// # Errors
+    /// As [`render`], and with `sanitize_control_tokens`, which is about tokens: [`ChatTemplates::encode`] gives those.
     pub fn apply(&self, special: &SpecialTokens, messages: &[Value], options: &ChatOptions) -> Result<String> {
         let template = self.choose(options.chat_template.as_deref(), options.tools.is_some())?;
-        render(template, special, messages, options).map_err(|error| match (error.kind(), self.name_of(template)) {
+        if options.sanitize_control_tokens {
+            return Err(Error::request("sanitize_control_tokens", "only where the chat becomes tokens, not text"));
+        }
+        render(template, special, messages, options).map_err(|error| self.named(error, template))
+    }
+
+    /// The tokens of a chat, rendered as by [`ChatTemplates::apply`]. The template writes special tokens itself, so that none are added.
+    ///
+    /// # Errors
+    /// As [`render`], and where a control token in the chat cannot be text.
+    pub fn encode(&self, tokenizer: &Tokenizer, messages: &[Value], options: &ChatOptions, encode: &EncodeOptions) -> Result<Encoding> {
+        let encode = encode.without_special_tokens();
+        if !options.sanitize_control_tokens {
+            return tokenizer.encode(&self.apply(tokenizer.special_tokens(), messages, options)?, None, &encode);
+        }
+        let template = self.choose(options.chat_template.as_deref(), options.tools.is_some())?;
+        let control = ControlTokens::of(tokenizer, template).map_err(|error| self.named(error, template))?;
+        let (messages, options) = control.mark_chat(messages, options);
+        control::encode(tokenizer, &self.apply(tokenizer.special_tokens(), &messages, &options)?, &encode)
+    }
+
+    /// An error in a template of the checkpoint, with its place.
+    fn named(&self, error: Error, template: &str) -> Error {
+        match (error.kind(), self.name_of(template)) {
             (ErrorKind::Config, Some(name)) => error.at(name),
             _ => error,
-        })
+        }
     }
 
     /// Where a template of the checkpoint stands.

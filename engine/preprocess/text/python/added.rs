@@ -42,6 +42,22 @@ impl AddedTokens {
         self.by_id.insert(id, token);
     }
 
+    /// Adds a token behind all others.
+    pub(super) fn add(&mut self, words: &dyn Words, token: Token) {
+        let id = u32::try_from(self.size_with(words)).unwrap_or(u32::MAX);
+        if let Some(first) = token.content.chars().next() {
+            let search = self.search.entry(first).or_default();
+            search.push(token.content.clone());
+            search.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        }
+        self.insert(id, token);
+    }
+
+    /// The tokens in the order of their ids.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.by_id.values()
+    }
+
     fn search_for(&mut self, unsplit: &[String]) {
         let tokens: HashSet<&String> = self.by_id.values().map(|token| &token.content).chain(unsplit).collect();
         let mut tokens: Vec<String> = tokens.into_iter().cloned().collect();

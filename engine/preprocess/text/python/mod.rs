@@ -198,6 +198,23 @@ impl Python {
         .collect()
     }
 
+    pub(crate) fn added_vocabulary(&self) -> Vec<(String, bool)> {
+        self.added.tokens().map(|token| (token.content.clone(), token.special)).collect()
+    }
+
+    pub(crate) fn add_special_tokens(&mut self, tokens: &[&str]) {
+        for token in tokens {
+            if self.token_to_id(token).is_none() {
+                self.added.add(&*self.words, Token { normalized: Some(false), ..Token::special(*token) });
+            }
+        }
+    }
+
+    /// The tokens of a text in which no added token is looked for.
+    pub(crate) fn encode_as_text(&self, text: &str) -> Vec<u32> {
+        self.words.tokenize(text).iter().filter_map(|token| self.convert(token)).collect()
+    }
+
     fn tokenize(&self, text: &str) -> Vec<String> {
         if self.split_special_tokens {
             return self.words.tokenize(text);

@@ -5,7 +5,7 @@ const FEW: usize = 8;
 
 /// Batches of places of prompts with these lengths, the longest first, so that rows of one batch are of like length: padding is at
 /// most a fifth of a batch, or the batch is small. With `exactly`, batches are as large as they may be.
-pub(super) fn by_length(lengths: &[usize], most: usize, exactly: bool) -> Vec<Vec<usize>> {
+pub(crate) fn by_length(lengths: &[usize], most: usize, exactly: bool) -> Vec<Vec<usize>> {
     let length = |place: usize| lengths.get(place).copied().unwrap_or(0);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&place| std::cmp::Reverse(length(place)));

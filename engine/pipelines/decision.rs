@@ -1,0 +1,249 @@
+//! `decision`: typed questions about a state, with a probability for each option of their answers, read from what a chat model would say
+//! next. Nothing is generated.
+
+mod config;
+mod prompt;
+mod question;
+
+use std::num::NonZeroUsize;
+
+use formers_models::Head;
+use serde_json::{Map, Value, json};
+
+pub use config::DecisionConfig;
+use prompt::{MARK, Prompt, Prompts, SPLIT};
+pub use question::Answer;
+
+use super::{
+    Parameters, Pipeline, Task,
+    arguments::{OneOrMany, kind},
+    batches, boxed,
+};
+use crate::{
+    Error, ErrorKind, Result,
+    config::ModelConfig,
+    generate::{self, LanguageModel},
+    model::{Model, Pretrained},
+    postprocess::scores::softmax,
+    preprocess::text::{Tokenizer, chat::ChatTemplates},
+};
+
+/// So many prompts run at once where the call does not say how many.
+const BATCH_SIZE: usize = 32;
+
+/// Answers questions about a state.
+#[derive(Debug)]
+pub struct Decision {
+    tokenizer: Tokenizer,
+    templates: ChatTemplates,
+    config: DecisionConfig,
+    model_config: ModelConfig,
+    model: Model,
+}
+
+/// A state, and questions about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Text, or anything else, which the model reads as JSON.
+    pub state: Value,
+    /// An object of names and questions, `{"type", "instructions", "criteria"}`. `noul` asks for yes or no, with `criteria` that describe
+    /// `true` and `false` if need be; `choice` for one of the options that `criteria` names and describes; `score` for a level of the list
+    /// that `criteria` is, the lowest first.
+    pub questions: Value,
+}
+
+/// How to answer.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// In place of the checkpoint's own (`decision.json`, `decision_template.jinja`).
+    pub config: Option<DecisionConfig>,
+    /// So many prompts run at once, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
+}
+
+/// The answers to questions by their names, in their order.
+pub type Answers = Vec<(String, Answer)>;
+
+impl Decision {
+    /// The answers to questions about a state ([`Input`]).
+    pub fn run(&self, state: &Value, questions: &Value) -> Result<Answers> {
+        let input = Input { state: state.clone(), questions: questions.clone() };
+        self.run_many(&[input], &Options::default()).swap_remove(0)
+    }
+
+    /// The answers to many inputs, in their order; an input that fails does not harm the others.
+    pub fn run_many(&self, inputs: &[Input], options: &Options) -> Vec<Result<Answers>> {
+        let config = options.config.as_ref().unwrap_or(&self.config);
+        let prompts = Prompts { tokenizer: &self.tokenizer, templates: &self.templates, config };
+        let prepared: Vec<Result<Vec<Prompt>>> = inputs.iter().map(|input| prompts.of(&input.state, &input.questions)).collect();
+        let all: Vec<&Prompt> = prepared.iter().flatten().flatten().collect();
+        let mut logits = self.logits(&all, options.batch_size).into_iter();
+        let mut answer = |prompt: Prompt| -> Result<Answers> {
+            let logits = logits.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Runtime, "a prompt was not answered")))?;
+            let answered = prompt.questions.into_iter().zip(logits).map(|(question, logits)| {
+                let temperature = config.temperature(question.kind);
+                let scores: Vec<f32> = logits.into_iter().map(|logit| logit / temperature).collect();
+                (question.name.clone(), question.answer(&softmax(&scores)))
+            });
+            Ok(answered.collect())
+        };
+        let mut answers = |prompts: Vec<Prompt>| {
+            // Every prompt takes its logits, also behind one that failed.
+            let answers: Vec<Result<Answers>> = prompts.into_iter().map(&mut answer).collect();
+            Ok(answers.into_iter().collect::<Result<Vec<_>>>()?.concat())
+        };
+        prepared.into_iter().map(|prompts| prompts.and_then(&mut answers)).collect()
+    }
+
+    /// For each prompt and each of its questions the logits of the labels.
+    fn logits(&self, prompts: &[&Prompt], batch_size: Option<NonZeroUsize>) -> Vec<Result<Vec<Vec<f32>>>> {
+        let most = batch_size.map_or(BATCH_SIZE, NonZeroUsize::get);
+        let most = if formers_models::couples_rows(self.model_config.value()) { 1 } else { most };
+        // What a prompt says behind its only question is not needed; a prompt with several goes on from one to the next, alone.
+        let (alone, together): (Vec<usize>, Vec<usize>) = (0..prompts.len()).partition(|&place| prompts[place].marks.len() > 1);
+        let lengths: Vec<usize> = together.iter().map(|&place| prompts[place].tokens_of(0).len()).collect();
+        let batches = batches::by_length(&lengths, most, batch_size.is_some()).into_iter();
+        let batches = batches.map(|batch| batch.into_iter().map(|index| together[index]).collect());
+        let mut found: Vec<Option<Result<Vec<Vec<f32>>>>> = prompts.iter().map(|_| None).collect();
+        for batch in batches.chain(alone.into_iter().map(|place| vec![place])).collect::<Vec<Vec<usize>>>() {
+            let chosen: Vec<&Prompt> = batch.iter().map(|&place| prompts[place]).collect();
+            let logits: Vec<Result<Vec<Vec<f32>>>> = match self.forward(&chosen) {
+                Ok(logits) => logits.into_iter().map(Ok).collect(),
+                Err(error) if chosen.len() == 1 => vec![Err(self.explained(error, chosen[0]))],
+                // What the model cannot run, such as a prompt beyond its positions, fails alone.
+                Err(_) => {
+                    let alone =
+                        |prompt: &&Prompt| self.forward(&[prompt]).map(|logits| logits.concat()).map_err(|e| self.explained(e, prompt));
+                    chosen.iter().map(alone).collect()
+                }
+            };
+            batch.into_iter().zip(logits).for_each(|(place, logits)| found[place] = Some(logits));
+        }
+        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
+        found.into_iter().map(|logits| logits.unwrap_or_else(lost)).collect()
+    }
+
+    /// The logits of the labels for prompts with one question each, or for a single prompt.
+    fn forward(&self, prompts: &[&Prompt]) -> Result<Vec<Vec<Vec<f32>>>> {
+        let mut model = generate::open(&self.model, self.model_config.value())?;
+        let rows: Vec<&[u32]> = prompts.iter().map(|prompt| prompt.tokens_of(0)).collect();
+        let mut logits = model.forward(&rows)?;
+        let vocabulary = (logits.len() / rows.len().max(1)).max(1);
+        let rows = prompts.iter().zip(logits.chunks(vocabulary)).map(|(prompt, logits)| Ok(vec![prompt.of_labels(0, logits)?]));
+        let mut answers = rows.collect::<Result<Vec<_>>>()?;
+        if let ([prompt], [answers]) = (prompts, answers.as_mut_slice()) {
+            for question in 1..prompt.marks.len() {
+                let tokens = prompt.tokens_of(question);
+                if !tokens.is_empty() {
+                    logits = model.forward(&[tokens])?;
+                }
+                answers.push(prompt.of_labels(question, &logits)?);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// What a model says of more tokens than it has positions for, in words.
+    fn explained(&self, error: Error, prompt: &Prompt) -> Error {
+        let positions = ["max_position_embeddings", "n_positions"].iter().find_map(|field| self.model_config.integer(field));
+        let length = prompt.marks.last().copied().unwrap_or(0);
+        match positions.and_then(|positions| usize::try_from(positions).ok()) {
+            Some(positions) if length > positions && error.kind() == ErrorKind::Runtime => {
+                let message = format!("{length} tokens, and the model has positions for {positions}; shorten the state or the questions");
+                Error::new(ErrorKind::Runtime, message).caused_by(error)
+            }
+            _ => error,
+        }
+    }
+}
+
+impl Pipeline for Decision {
+    const TASK: Task = Task {
+        id: "decision",
+        aliases: &[],
+        summary: "Answers to typed questions, with a probability for each option",
+        default_model: "Qwen/Qwen2.5-0.5B-Instruct",
+        heads: &[Head::CausalLm],
+        inputs: "an object {state, questions}, its JSON as a string, or a list of them; with the parameter questions a state, or a list of states",
+        fields: &[],
+        parameters: &["questions", "assets", "decision_config", "batch_size"],
+        load: boxed::<Self>,
+    };
+
+    fn load(pretrained: &Pretrained) -> Result<Self> {
+        let (checkpoint, name) = (&pretrained.checkpoint, pretrained.checkpoint.name());
+        // Heads of their own, which the reference reads from these files.
+        for (file, field) in [("judge_config.json", "slots"), ("decision_config.json", "codes")] {
+            if checkpoint.json(file)?.is_some_and(|head| head.get(field).is_some()) {
+                let message =
+                    format!("{name}: {file}: this checkpoint answers with a head of its own; only the logits of language models are read");
+                return Err(Error::unsupported(message));
+            }
+        }
+        let config = DecisionConfig::from_files(checkpoint).map_err(|error| error.at(name))?;
+        let model = pretrained.model(Head::CausalLm)?;
+        generate::open(&model, pretrained.config.value()).map_err(|error| error.at(name))?;
+        let mut tokenizer = pretrained.tokenizer()?;
+        tokenizer.add_special_tokens(&[MARK, SPLIT])?;
+        let templates = ChatTemplates::from_files(checkpoint).map_err(|error| error.at(name))?;
+        Ok(Self { tokenizer, templates, config, model_config: pretrained.config.clone(), model })
+    }
+
+    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+        let questions = parameters.take::<Value>("questions")?;
+        without_images(parameters.take::<Value>("assets")?.as_ref(), "parameters.assets")?;
+        let config = parameters.take::<Value>("decision_config")?;
+        let config = config.map(|config| DecisionConfig::from_value(&config, "parameters.decision_config"));
+        let config = config.transpose().map_err(|error| Error::new(ErrorKind::Request, &error).caused_by(error))?;
+        let options = Options { config, batch_size: parameters.take("batch_size")? };
+        parameters.finish(Self::TASK.parameters)?;
+        let given = OneOrMany::of(inputs);
+        let read: Vec<Result<Input>> = given.as_slice().iter().map(|input| read(input, questions.as_ref())).collect();
+        let good: Vec<Input> = read.iter().flatten().cloned().collect();
+        let mut answers = self.run_many(&good, &options).into_iter();
+        let lost = || Err(Error::new(ErrorKind::Runtime, "an input was not answered"));
+        let answer = |input: Result<Input>| {
+            let answers = input.and_then(|_| answers.next().unwrap_or_else(lost))?;
+            Ok(Value::Object(answers.into_iter().map(|(name, answer)| (name, json!(answer))).collect()))
+        };
+        given.answer(read.into_iter().map(answer).collect())
+    }
+}
+
+/// An input, from an object or its JSON, or from a state where the questions are known.
+fn read(input: &Value, questions: Option<&Value>) -> Result<Input> {
+    if let Some(questions) = questions {
+        return Ok(Input { state: input.clone(), questions: questions.clone() });
+    }
+    let parsed;
+    let fields: &Map<String, Value> = match input {
+        Value::Object(fields) => fields,
+        Value::String(text) => {
+            parsed = serde_json::from_str(text).map_err(|error| Error::request("inputs", format!("not JSON: {error}")).caused_by(error))?;
+            match &parsed {
+                Value::Object(fields) => fields,
+                other => return Err(wrong_input(other)),
+            }
+        }
+        other => return Err(wrong_input(other)),
+    };
+    without_images(fields.get("assets"), "inputs.assets")?;
+    let field = |name: &str| fields.get(name).cloned().ok_or_else(|| Error::request(&format!("inputs.{name}"), "missing"));
+    Ok(Input { state: field("state")?, questions: field("questions")? })
+}
+
+fn wrong_input(input: &Value) -> Error {
+    Error::request("inputs", format!("expected an object {{state, questions}} or its JSON, not {}", kind(input)))
+}
+
+/// Images stand in `assets`.
+fn without_images(assets: Option<&Value>, place: &str) -> Result<()> {
+    match assets {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Object(assets)) if assets.is_empty() => Ok(()),
+        Some(Value::Object(_)) => {
+            Err(Error::request(place, "images need a model that sees them, and language models do not; leave them out"))
+        }
+        Some(other) => Err(Error::request(place, format!("expected an object of names and images, not {}", kind(other)))),
+    }
+}

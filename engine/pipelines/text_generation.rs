@@ -3,6 +3,7 @@
 mod call;
 mod parts;
 mod pieces;
+mod response;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use call::{Call, Form, PARAMETERS};
 pub use parts::{AnswerParts, Part};
 pub use pieces::{Piece, Pieces, TextPieces};
+use response::Response;
 
 use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words};
 use crate::{
@@ -19,7 +21,6 @@ use crate::{
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
     generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, stopping::StopWhen},
     model::{Model, Pretrained},
-    postprocess::{answer, response::ResponseTemplate},
     preprocess::text::{
         EncodeOptions, Tokenizer,
         chat::{ChatOptions, ChatTemplates, Continue},
@@ -34,8 +35,7 @@ const BATCH_SIZE: usize = 32;
 pub struct TextGeneration {
     tokenizer: Arc<Tokenizer>,
     templates: ChatTemplates,
-    /// `response_template` of `tokenizer_config.json`.
-    response: Option<Value>,
+    response: Option<Response>,
     config: ModelConfig,
     defaults: GenerationDefaults,
     model: Model,
@@ -199,21 +199,6 @@ impl TextGeneration {
         Ok(Pieces::new(steps, text, before))
     }
 
-    /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
-    /// template this is. `text` and `prompt` are with their special tokens.
-    ///
-    /// # Errors
-    /// An answer that is not as `response_template` says.
-    pub fn parts(&self, text: &str, prompt: &str, options: &Options) -> Result<answer::Answer> {
-        let tools = options.chat.tools.as_deref();
-        if let Some(template) = &self.response {
-            let message = ResponseTemplate::from_value(template)?.parse(text, prompt, tools.unwrap_or_default())?;
-            return Ok(answer::Answer::from_message(&message));
-        }
-        let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
-        Ok(answer::parse_answer(text, prompt, answer::ToolFormat::of_template(template), tools.unwrap_or_default()))
-    }
-
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
         let tokenizer = self.tokenizer.clone();
         let vocab_size = self.size("vocab_size").unwrap_or(0);
@@ -254,31 +239,6 @@ impl TextGeneration {
         let new = token_ids.get(encoded.shown..).unwrap_or_default();
         let text = self.tokenizer.decode(new, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;
         Ok(Answer { text, token_ids, generated })
-    }
-
-    /// What a response template reads has its marks, which are special tokens.
-    fn skips_special_tokens(&self, options: &Options) -> bool {
-        options.skip_special_tokens && !self.has_response_template()
-    }
-
-    /// Whether the checkpoint says how answers are taken apart; Python takes an empty object for nothing.
-    fn has_response_template(&self) -> bool {
-        self.response.as_ref().is_some_and(|template| template.as_object().is_none_or(|fields| !fields.is_empty()))
-    }
-
-    /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of
-    /// tools apart.
-    ///
-    /// # Errors
-    /// An answer that is not as the checkpoint says, such as a call whose arguments are not JSON.
-    pub fn message(&self, answer: &Answer, options: &Options) -> Result<Map<String, Value>> {
-        let Some(template) = &self.response else {
-            return Ok(json!({"role": "assistant", "content": answer.text}).as_object().cloned().unwrap_or_default());
-        };
-        let prompt = answer.token_ids.len().saturating_sub(answer.generated.tokens.len());
-        let prompt = answer.token_ids.get(..prompt).unwrap_or_default();
-        let prompt = self.tokenizer.decode(prompt, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;
-        ResponseTemplate::from_value(template)?.parse(&answer.text, &prompt, options.chat.tools.as_deref().unwrap_or_default())
     }
 
     fn size(&self, field: &str) -> Option<usize> {
@@ -362,7 +322,7 @@ impl Pipeline for TextGeneration {
             assistants: Assistants::new(pretrained, Head::CausalLm, &tokenizer)?,
             tokenizer,
             templates: ChatTemplates::from_files(&pretrained.checkpoint).map_err(named)?,
-            response: tokenizer_config.and_then(|config| config.get("response_template").filter(|template| !template.is_null()).cloned()),
+            response: Response::of(tokenizer_config.as_ref()),
             config: pretrained.config.clone(),
             defaults: GenerationDefaults::new(generation.as_ref(), pretrained.config.value()).map_err(named)?,
             model,

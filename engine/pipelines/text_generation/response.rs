@@ -1,0 +1,92 @@
+//! An answer as a message: its reasoning and its calls of tools apart.
+
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Options, TextGeneration};
+use crate::{
+    Result,
+    postprocess::{answer, response::ResponseTemplate},
+};
+
+/// `response_template` of `tokenizer_config.json`.
+#[derive(Debug)]
+pub(super) struct Response {
+    declared: Value,
+    /// Its regular expressions are compiled for the first answer that needs them.
+    template: OnceLock<ResponseTemplate>,
+}
+
+impl Response {
+    pub(super) fn of(tokenizer_config: Option<&Value>) -> Option<Self> {
+        let declared = tokenizer_config?.get("response_template").filter(|template| !template.is_null())?.clone();
+        Some(Self { declared, template: OnceLock::new() })
+    }
+
+    fn template(&self) -> Result<&ResponseTemplate> {
+        if let Some(template) = self.template.get() {
+            return Ok(template);
+        }
+        let template = ResponseTemplate::from_value(&self.declared)?;
+        Ok(self.template.get_or_init(|| template))
+    }
+}
+
+impl TextGeneration {
+    /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
+    /// template this is. `text` and `prompt` are with their special tokens.
+    ///
+    /// # Errors
+    /// An answer that is not as `response_template` says.
+    pub fn parts(&self, text: &str, prompt: &str, options: &Options) -> Result<answer::Answer> {
+        let tools = options.chat.tools.as_deref();
+        if let Some(response) = &self.response {
+            let message = response.template()?.parse(text, prompt, tools.unwrap_or_default())?;
+            return Ok(answer::Answer::from_message(&message));
+        }
+        let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
+        Ok(answer::parse_answer(text, prompt, answer::ToolFormat::of_template(template), tools.unwrap_or_default()))
+    }
+
+    /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of
+    /// tools apart.
+    ///
+    /// # Errors
+    /// An answer that is not as the checkpoint says, such as a call whose arguments are not JSON.
+    pub fn message(&self, answer: &Answer, options: &Options) -> Result<Map<String, Value>> {
+        let Some(response) = &self.response else {
+            return Ok(json!({"role": "assistant", "content": answer.text}).as_object().cloned().unwrap_or_default());
+        };
+        let prompt = answer.token_ids.len().saturating_sub(answer.generated.tokens.len());
+        let prompt = answer.token_ids.get(..prompt).unwrap_or_default();
+        let prompt = self.tokenizer.decode(prompt, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;
+        response.template()?.parse(&answer.text, &prompt, options.chat.tools.as_deref().unwrap_or_default())
+    }
+
+    /// What a response template reads has its marks, which are special tokens.
+    pub(super) fn skips_special_tokens(&self, options: &Options) -> bool {
+        options.skip_special_tokens && !self.has_response_template()
+    }
+
+    /// Whether the checkpoint says how answers are taken apart; Python takes an empty object for nothing.
+    pub(super) fn has_response_template(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.declared.as_object().is_none_or(|fields| !fields.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_compiled_once() {
+        let config = json!({"response_template": {"start_anchor": ">", "fields": {"content": {}}}});
+        let response = Response::of(Some(&config)).unwrap();
+        assert!(response.template.get().is_none());
+        assert!(std::ptr::eq(response.template().unwrap(), response.template().unwrap()));
+        let wrong = Response::of(Some(&json!({"response_template": {"fields": 1}}))).unwrap();
+        assert!(wrong.template().is_err() && wrong.template().is_err());
+        assert!(Response::of(Some(&json!({"response_template": null}))).is_none());
+    }
+}

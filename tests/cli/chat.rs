@@ -1,0 +1,127 @@
+//! Talks in the terminal.
+
+use formers::pipelines::{
+    Pipeline as _, TextGeneration,
+    text_generation::{self, Part},
+};
+use formers::postprocess::answer::Answer;
+use formers::preprocess::text::chat::ChatOptions;
+use serde_json::{Value, json};
+
+use crate::program::{Program, golden, text};
+
+/// A talk of two lines: each answer is that of the library to the chat so far.
+#[test]
+fn a_chat_answers_line_by_line() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen2/causal_lm").to_str().unwrap().to_owned();
+    let run = |lines: &str, more: &[&str]| {
+        let command = [&["chat", &model, "--max-new-tokens", "8", "--param", "do_sample=false"], more].concat();
+        let output = program.run(&command, lines.as_bytes());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let generate = TextGeneration::from_pretrained(&model).unwrap();
+    let generation = json!({"do_sample": false, "max_new_tokens": 8}).as_object().cloned().unwrap();
+    let options = text_generation::Options { generation, ..Default::default() };
+    let answer = |messages: &Value| {
+        let prompt = text_generation::Prompt::Chat(messages.as_array().unwrap());
+        generate.run_many(&[prompt], &options).unwrap().swap_remove(0).unwrap().swap_remove(0).text
+    };
+    let mut messages = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is the tower?"}]);
+    let first = answer(&messages);
+    let list = messages.as_array_mut().unwrap();
+    list.extend([json!({"role": "assistant", "content": first}), json!({"role": "user", "content": "Who?"})]);
+    let second = answer(&messages);
+    assert_ne!(first, second);
+    let output = run("Where is the tower?\n\nWho?\n/clear\nWhere is the tower?\n/exit\nWho?\n", &["--system", "Be brief."]);
+    assert_eq!(output, format!("{first}\n{second}\n{first}\n"));
+}
+
+/// A model whose checkpoint says how its answers are taken apart: reasoning goes to standard error, and a call asks for what its tool gives.
+#[test]
+fn a_chat_shows_reasoning_apart_and_asks_for_what_tools_give() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let tools = json!([{"type": "function", "function": {"name": "C", "parameters": {"type": "object", "properties": {}}}}]);
+    let path = folder.path().join("tools.json");
+    std::fs::write(&path, tools.to_string()).unwrap();
+    let talk = |lines: &str, more: &[&str]| {
+        let command = [&["chat", &model, "--max-new-tokens", "60", "--param", "do_sample=false"], more].concat();
+        let output = program.run(&command, lines.as_bytes());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let generate = TextGeneration::from_pretrained(&model).unwrap();
+    let generation = json!({"do_sample": false, "max_new_tokens": 60}).as_object().cloned().unwrap();
+    let parts = |messages: &Value, tools: Option<&Value>| {
+        let chat = ChatOptions { tools: tools.and_then(Value::as_array).cloned(), ..ChatOptions::default() };
+        let options = text_generation::Options { generation: generation.clone(), chat, ..Default::default() };
+        let mut parts = generate.stream_parts(messages.as_array().unwrap(), &options).unwrap();
+        let shown: Vec<Part> = parts.by_ref().map(|part| part.unwrap()).collect();
+        let answer = parts.answer().clone();
+        let joined = |pick: fn(&Part) -> Option<&str>| shown.iter().filter_map(pick).collect::<String>();
+        assert_eq!(joined(|part| if let Part::Content(text) = part { Some(text) } else { None }), answer.content);
+        let reasoning = joined(|part| if let Part::Reasoning(text) = part { Some(text) } else { None });
+        assert_eq!(reasoning, answer.reasoning_content.clone().unwrap_or_default());
+        let whole = text_generation::Prompt::Chat(messages.as_array().unwrap());
+        let whole = generate.run_many(&[whole], &options).unwrap().swap_remove(0).unwrap().swap_remove(0);
+        assert_eq!(Answer::from_message(&generate.message(&whole, &options).unwrap()).tool_calls, answer.tool_calls);
+        answer
+    };
+    let line = |answer: &Answer| {
+        let calls: Vec<String> =
+            answer.tool_calls.iter().map(|call| format!("{}({})", call.name, Value::from(call.arguments.clone()))).collect();
+        std::iter::once(answer.content.clone()).chain(calls).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let asked = json!([{"role": "user", "content": "Where is the tower?"}]);
+    let first = parts(&asked, None);
+    assert!(first.reasoning_content.is_some() && first.tool_calls.len() > 1);
+    let (out, err) = talk("Where is the tower?\n", &[]);
+    assert_eq!(out, line(&first));
+    assert!(err.contains(first.reasoning_content.as_deref().unwrap().trim()), "{err}");
+
+    let path = path.to_str().unwrap();
+    // Of several questions one has a call; its tool is asked for next.
+    let questions = ["Where is the tower?", "Who?", "Why?", "Hi", "a", "Where?", "No.", "What is 2?"];
+    let calling = questions.iter().find_map(|question| {
+        let asked = json!([{"role": "user", "content": question}]);
+        let answer = parts(&asked, Some(&tools));
+        (answer.tool_calls.len() == 1 || answer.tool_calls.len() == 2).then_some((*question, answer))
+    });
+    let (question, answer) = calling.expect("an answer with a call");
+    let results: Vec<String> = (0..answer.tool_calls.len()).map(|nth| format!("result {nth}")).collect();
+    let (out, _) = talk(&format!("{question}\n{}\n/tools\n", results.join("\n")), &["--tools", path]);
+    let mut called = answer.clone();
+    for (nth, call) in called.tool_calls.iter_mut().enumerate() {
+        call.id = Some(format!("call{:05}", 1 + nth));
+    }
+    let mut messages = vec![json!({"role": "user", "content": question}), called.to_message()];
+    for (call, result) in called.tool_calls.iter().zip(&results) {
+        messages.push(json!({"role": "tool", "name": call.name, "content": result, "tool_call_id": call.id}));
+    }
+    let second = parts(&Value::from(messages), Some(&tools));
+    assert_eq!(out, line(&answer) + &line(&second));
+
+    std::fs::write(path, "{}").unwrap();
+    program.fails(&["chat", &model, "--tools", path], b"", &["--tools", "not a JSON list"]);
+    std::fs::write(path, "[1]").unwrap();
+    program.fails(&["chat", &model, "--tools", path], b"", &["--tools", "entry 0"]);
+}
+
+/// Variables of the chat template are as good as in the pipeline.
+#[test]
+fn a_chat_takes_variables_of_its_template() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let talk = |more: &[&str]| {
+        let command = [&["chat", &model, "--max-new-tokens", "60", "--param", "do_sample=false"], more].concat();
+        let output = program.run(&command, b"Where is the tower?\n");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (thinking, quick) = (talk(&[]), talk(&["--chat-template-kwarg", "enable_thinking=false"]));
+    assert!(!thinking.1.trim().is_empty() && thinking.0 != quick.0, "{thinking:?} {quick:?}");
+    program.fails(&["chat", &model, "--chat-template-kwarg", "enable_thinking"], b"", &["--chat-template-kwarg", "key=value"]);
+}

@@ -316,3 +316,34 @@ fn files_are_those_of_the_roles_in_their_types() {
         }
     }
 }
+
+/// Answers in the middle of a prompt, and of several prompts at once, with and without a cache.
+#[test]
+fn exports_decide_as_their_checkpoints_do() {
+    let folders = |path: &Path| fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
+    let states =
+        serde_json::json!(["The tower is high.", {"a": [1, "Zoë"]}, "and a longer text than the others are, which is padding for them"]);
+    let questions = serde_json::json!({"first": {"type": "noul"}, "second": {"type": "choice", "criteria": {"x": null, "y": null}}});
+    for family in ["bloom", "gpt2", "gpt_bigcode", "llama", "opt"] {
+        let labels = if family == "llama" { ["t", "w"] } else { ["A", "B"] };
+        let labels = serde_json::json!({"noul": labels, "choice": labels});
+        let asked = |template: &str| {
+            let config = serde_json::json!({"labels": labels, "chat_template": template});
+            serde_json::json!({"questions": questions, "decision_config": config})
+        };
+        let at_once = asked("{{ state }}{% for q in questions %} {{ q.name }}?<|mark|>{% endfor %}.");
+        let each = asked("{{ state }} {{ question.name }}?<|mark|> yes");
+        // The numbers of a graph in half precision are its own.
+        for export in folders(&root().join("ready").join(family)).into_iter().filter(|export| !export.ends_with("half")) {
+            let wide = export.join("genai_config.json").exists();
+            let checkpoint = root().join("generate/models").join(family).join(if wide { "causal_lm_wide" } else { "causal_lm" });
+            let folder = published(&checkpoint, &export, "");
+            let open = |options: Options| formers::pipeline("decision", options).unwrap();
+            let (own, ready) = (open(Options::new(checkpoint.to_string_lossy())), open(options(folder.path())));
+            for parameters in [&at_once, &each] {
+                let answers = [&own, &ready].map(|decide| decide.call(&states, parameters).unwrap());
+                same(&answers[0], &answers[1], &format!("{}: {parameters}", export.display())).unwrap();
+            }
+        }
+    }
+}

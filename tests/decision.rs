@@ -88,6 +88,29 @@ fn questions_may_be_asked_about_many_states() {
     close(&many[3], &at_once.call(&json!({"state": states[3], "questions": questions()}), &Value::Null).unwrap());
 }
 
+/// What several questions about one state have in common is read once, where the model can go back to it.
+#[test]
+fn many_questions_about_a_long_state_are_answered_as_one_is() {
+    let state = json!("The order came twice, and the tower is high. ".repeat(6));
+    let each = json!({"labels": {"noul": ["Y", "N"]}, "chat_template": "{{ state }} {{ question.type }} {{ question.options }}<|mark|>"});
+    for family in ["qwen3", "gpt2", "falcon_h1"] {
+        let decide = open(family);
+        let parameters = if family == "qwen3" { json!({}) } else { json!({"decision_config": each}) };
+        let ask = |questions: Value| decide.call(&json!({"state": state, "questions": questions}), &parameters).unwrap();
+        for _ in 0..2 {
+            let all = ask(questions());
+            for (name, question) in questions().as_object().unwrap() {
+                close(&all[name], &ask(json!({"q": question}))["q"]);
+            }
+        }
+        // One of them that is too long does not harm the others.
+        let mut more = questions();
+        more["long"] = json!({"type": "choice", "criteria": {"x".repeat(2000): null}});
+        let answers = decide.call(&json!({"state": state, "questions": more}), &parameters);
+        assert_eq!(answers.is_err(), family == "gpt2", "{family}");
+    }
+}
+
 #[test]
 fn one_bad_input_of_many_fails_alone() {
     let decide = Decision::from_pretrained(&golden("gpt2")).unwrap();

@@ -4,8 +4,9 @@
 mod config;
 mod prompt;
 mod question;
+mod run;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::atomic::AtomicBool};
 
 use formers_models::Head;
 use serde_json::{Map, Value, json};
@@ -17,19 +18,16 @@ pub use question::Answer;
 use super::{
     Parameters, Pipeline, Task,
     arguments::{OneOrMany, kind},
-    batches, boxed,
+    boxed,
 };
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
-    generate::{self, LanguageModel},
+    generate,
     model::{Model, Pretrained},
     postprocess::scores::softmax,
     preprocess::text::{Tokenizer, chat::ChatTemplates},
 };
-
-/// So many prompts run at once where the call does not say how many.
-const BATCH_SIZE: usize = 32;
 
 /// Answers questions about a state.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ pub struct Decision {
     config: DecisionConfig,
     model_config: ModelConfig,
     model: Model,
+    /// Whether the model takes tokens back to the beginning that prompts have in common, as far as is known.
+    keeps_beginnings: AtomicBool,
 }
 
 /// A state, and questions about it.
@@ -94,67 +94,6 @@ impl Decision {
         };
         prepared.into_iter().map(|prompts| prompts.and_then(&mut answers)).collect()
     }
-
-    /// For each prompt and each of its questions the logits of the labels.
-    fn logits(&self, prompts: &[&Prompt], batch_size: Option<NonZeroUsize>) -> Vec<Result<Vec<Vec<f32>>>> {
-        let most = batch_size.map_or(BATCH_SIZE, NonZeroUsize::get);
-        let most = if formers_models::couples_rows(self.model_config.value()) { 1 } else { most };
-        // What a prompt says behind its only question is not needed; a prompt with several goes on from one to the next, alone.
-        let (alone, together): (Vec<usize>, Vec<usize>) = (0..prompts.len()).partition(|&place| prompts[place].marks.len() > 1);
-        let lengths: Vec<usize> = together.iter().map(|&place| prompts[place].tokens_of(0).len()).collect();
-        let batches = batches::by_length(&lengths, most, batch_size.is_some()).into_iter();
-        let batches = batches.map(|batch| batch.into_iter().map(|index| together[index]).collect());
-        let mut found: Vec<Option<Result<Vec<Vec<f32>>>>> = prompts.iter().map(|_| None).collect();
-        for batch in batches.chain(alone.into_iter().map(|place| vec![place])).collect::<Vec<Vec<usize>>>() {
-            let chosen: Vec<&Prompt> = batch.iter().map(|&place| prompts[place]).collect();
-            let logits: Vec<Result<Vec<Vec<f32>>>> = match self.forward(&chosen) {
-                Ok(logits) => logits.into_iter().map(Ok).collect(),
-                Err(error) if chosen.len() == 1 => vec![Err(self.explained(error, chosen[0]))],
-                // What the model cannot run, such as a prompt beyond its positions, fails alone.
-                Err(_) => {
-                    let alone =
-                        |prompt: &&Prompt| self.forward(&[prompt]).map(|logits| logits.concat()).map_err(|e| self.explained(e, prompt));
-                    chosen.iter().map(alone).collect()
-                }
-            };
-            batch.into_iter().zip(logits).for_each(|(place, logits)| found[place] = Some(logits));
-        }
-        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
-        found.into_iter().map(|logits| logits.unwrap_or_else(lost)).collect()
-    }
-
-    /// The logits of the labels for prompts with one question each, or for a single prompt.
-    fn forward(&self, prompts: &[&Prompt]) -> Result<Vec<Vec<Vec<f32>>>> {
-        let mut model = generate::open(&self.model, self.model_config.value())?;
-        let rows: Vec<&[u32]> = prompts.iter().map(|prompt| prompt.tokens_of(0)).collect();
-        let mut logits = model.forward(&rows)?;
-        let vocabulary = (logits.len() / rows.len().max(1)).max(1);
-        let rows = prompts.iter().zip(logits.chunks(vocabulary)).map(|(prompt, logits)| Ok(vec![prompt.of_labels(0, logits)?]));
-        let mut answers = rows.collect::<Result<Vec<_>>>()?;
-        if let ([prompt], [answers]) = (prompts, answers.as_mut_slice()) {
-            for question in 1..prompt.marks.len() {
-                let tokens = prompt.tokens_of(question);
-                if !tokens.is_empty() {
-                    logits = model.forward(&[tokens])?;
-                }
-                answers.push(prompt.of_labels(question, &logits)?);
-            }
-        }
-        Ok(answers)
-    }
-
-    /// What a model says of more tokens than it has positions for, in words.
-    fn explained(&self, error: Error, prompt: &Prompt) -> Error {
-        let positions = ["max_position_embeddings", "n_positions"].iter().find_map(|field| self.model_config.integer(field));
-        let length = prompt.marks.last().copied().unwrap_or(0);
-        match positions.and_then(|positions| usize::try_from(positions).ok()) {
-            Some(positions) if length > positions && error.kind() == ErrorKind::Runtime => {
-                let message = format!("{length} tokens, and the model has positions for {positions}; shorten the state or the questions");
-                Error::new(ErrorKind::Runtime, message).caused_by(error)
-            }
-            _ => error,
-        }
-    }
 }
 
 impl Pipeline for Decision {
@@ -186,7 +125,7 @@ impl Pipeline for Decision {
         let mut tokenizer = pretrained.tokenizer()?;
         tokenizer.add_special_tokens(&[MARK, SPLIT])?;
         let templates = ChatTemplates::from_files(checkpoint).map_err(|error| error.at(name))?;
-        Ok(Self { tokenizer, templates, config, model_config: pretrained.config.clone(), model })
+        Ok(Self { tokenizer, templates, config, model_config: pretrained.config.clone(), model, keeps_beginnings: AtomicBool::new(true) })
     }
 
     fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {

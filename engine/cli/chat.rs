@@ -47,6 +47,9 @@ pub(super) struct Chat {
     /// A variable of the chat template, such as enable_thinking=false. The value is JSON, or else a string.
     #[arg(long = "chat-template-kwarg", value_name = "KEY=VALUE")]
     template_kwargs: Vec<String>,
+    /// Read what looks like a control token in what is said, or in what a tool gives, as text; only the chat template writes control tokens.
+    #[arg(long)]
+    sanitize_control_tokens: bool,
     #[command(flatten)]
     pub(super) options: ModelOptions,
 }
@@ -61,7 +64,7 @@ impl Chat {
     pub(super) fn execute(self) -> Result<()> {
         let tools = self.tools.as_deref().map(tools).transpose()?;
         let kwargs = fields("--chat-template-kwarg", &self.template_kwargs)?;
-        let chat = ChatOptions { tools, kwargs, ..ChatOptions::default() };
+        let chat = ChatOptions { tools, kwargs, sanitize_control_tokens: self.sanitize_control_tokens, ..ChatOptions::default() };
         let mut generation = fields("--param", &self.params)?;
         generation.entry("max_new_tokens").or_insert_with(|| json!(self.max_new_tokens));
         let options = Options { generation, chat, ..Options::default() };

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use formers_converters::{
     Dtype, Error, Result, Weights,
-    graph::{Body, Graph},
+    graph::{Body, Caller, Graph},
     listed,
     weights::Tensors,
 };
@@ -112,6 +112,8 @@ pub struct Request<'a> {
     pub float: Dtype,
     /// What sentence-transformers puts on top of the hidden states; empty for other checkpoints.
     pub modules: Vec<Module>,
+    /// Who runs the graphs.
+    pub caller: Caller,
 }
 
 impl Request<'_> {
@@ -165,7 +167,7 @@ impl Request<'_> {
 
     /// An empty graph of this role, and the checkpoint's weights for it.
     pub fn graph(&self, role: &str) -> (Graph, Weights) {
-        let graph = Graph::new(role, self.float);
+        let graph = Graph::new(role, self.float).called_by(self.caller);
         let weights = Weights::of(&graph, self.tensors.clone(), self.config);
         (graph, weights)
     }

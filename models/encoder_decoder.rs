@@ -22,14 +22,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (reads, writes) = (side(request, "encoder")?, side(request, "decoder")?);
     let bert = Bert::new(&reads, "encoder")?;
     let writer = Writer::new(&writes)?;
-    Ok(vec![encoder_graph(request, &bert, &writer)?, decoder_graph(request, &writer)?])
+    Ok(vec![encoder_graph(request, &bert, &writer)?, decoder_graph(request, &bert, &writer)?])
 }
 
 /// The same request for the model of one side.
 fn side<'a>(request: &'a Request, name: &str) -> Result<Request<'a>> {
     let config = request.config.get(name).filter(|config| config.is_object());
     let config = config.ok_or_else(|| Error::config(format!("config.json: {name}: a model of its own stands there, and this has none")))?;
-    Ok(Request { config, tensors: request.tensors.clone(), head: request.head, float: request.float, modules: Vec::new() })
+    let Request { head, float, caller, .. } = *request;
+    Ok(Request { config, tensors: request.tensors.clone(), head, float, modules: Vec::new(), caller })
 }
 
 fn encoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body> {
@@ -41,18 +42,23 @@ fn encoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body
     let x = bert.embeddings(&base.pp("embeddings"), &text.input_ids, &positions);
     let hidden = bert::encoder(&bert.cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask));
     graph.output("last_hidden_state", &hidden);
-    let hidden = if hidden.fixed(-1) == writer.width() { hidden } else { linear(&w.pp("enc_to_dec_proj"), &hidden) };
+    let hidden = seen(&w, writer, &hidden);
     for (i, w) in writer.layers(&w.pp("decoder")).enumerate() {
         cross::keep(&graph, i, &writer.cross(i), writer.keys_and_values(&w, &hidden));
     }
     request.finish(graph, &w, &base)
 }
 
-fn decoder_graph(request: &Request, writer: &Writer) -> Result<Body> {
+/// What the decoder looks at.
+fn seen(w: &Weights, writer: &Writer, hidden: &Tensor) -> Tensor {
+    if hidden.fixed(-1) == writer.width() { hidden.clone() } else { linear(&w.pp("enc_to_dec_proj"), hidden) }
+}
+
+fn decoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body> {
     let (graph, w) = request.graph("decoder_model_merged");
     let base = w.pp("decoder");
     let decoding = Decoding::new(&graph).beside_encoder();
-    let source = Source::kept(&decoding, writer.width());
+    let source = Source::kept_from(&decoding, writer.width(), bert.cfg.hidden_size).through(|hidden| seen(&w, writer, hidden));
     graph.output("logits", &writer.logits(&base, &decoding, &source));
     request.finish(graph, &w, &base)
 }

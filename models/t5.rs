@@ -163,7 +163,7 @@ fn encoder_graph(request: &Request, cfg: &Config, encoder: Encoder) -> Result<Bo
 fn decoder_graph(request: &Request, cfg: &Config, tables: Tables) -> Result<Body> {
     let (graph, w) = request.graph("decoder_model_merged");
     let decoding = Decoding::new(&graph).beside_encoder();
-    let source = Source::kept(&decoding, cfg.num_heads.saturating_mul(cfg.d_kv));
+    let source = Source::kept_from(&decoding, cfg.num_heads.saturating_mul(cfg.d_kv), cfg.d_model);
     let hidden = stacks::decoder(cfg, &w, &decoding.input_ids, &decoding, &source, tables, |x| decoding.at_the_end(x));
     let scales = cfg.scale_decoder_outputs.unwrap_or(cfg.tie_word_embeddings);
     let hidden = if scales { hidden / (cfg.d_model as f32).sqrt() } else { hidden };

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use formers::session::{Dim, Port, Session, SessionOptions, Value};
 use formers_converters::{
     Dtype,
-    graph::{Body, Data},
+    graph::{Body, Caller, Data},
     passes::{self, Storage, Target},
     quantize::{Bits, NBits},
     weights::Tensors,
@@ -22,7 +22,7 @@ fn lowered(folder: &Path, target: Target, storage: Option<Storage>) -> Option<Bo
         return None;
     }
     let tensors = Arc::new(Tensors::open(&[folder.join("model.safetensors")]).ok()?);
-    let request = Request { config: &config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new() };
+    let request = Request { config: &config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
     let architecture = formers_models::find(config["model_type"].as_str()?).filter(|a| a.heads.contains(&Head::CausalLm))?;
     let body = (architecture.build)(&request).ok()?.swap_remove(0);
     let body = passes::lower(body, target).unwrap();

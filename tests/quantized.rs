@@ -11,7 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 use formers::{Options, model::Pretrained};
 use formers_converters::{
     Dtype, Result,
-    graph::Body,
+    graph::{Body, Caller},
     passes::{self, Storage, Target},
     quantize::NBits,
     weights::Tensors,
@@ -35,7 +35,7 @@ fn build(folder: &std::path::Path, config: &Value) -> Result<Body> {
 
 fn build_for(target: Target, folder: &std::path::Path, config: &Value) -> Result<Body> {
     let tensors = Arc::new(Tensors::open(&[folder.join("model.safetensors")])?);
-    let request = Request { config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new() };
+    let request = Request { config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
     let architecture = formers_models::find(config["model_type"].as_str().unwrap()).unwrap();
     passes::lower((architecture.build)(&request)?.remove(0), target)
 }

@@ -10,6 +10,7 @@ use std::{fs, path::Path};
 
 use formers::generate::LanguageModel as _;
 use formers::model::{ModelDtype, Pretrained, Source};
+use formers::session::{Dim, Value};
 use formers::{ErrorKind, Options, Result};
 use goldens::{json, media, same};
 
@@ -127,16 +128,60 @@ fn a_folder_of_genai_needs_no_config() {
     assert_eq!(differences(&checkpoint.join("golden.json"), Options::new(folder.path().to_string_lossy())).unwrap(), [""; 0]);
 }
 
-/// A checkpoint's export as if somebody else had made it.
-fn foreign(checkpoint: &Path) -> tempfile::TempDir {
+/// What is written of a checkpoint.
+fn exported(checkpoint: &Path) -> tempfile::TempDir {
     let export = tempfile::tempdir().unwrap();
     let pretrained = Pretrained::open(Options::new(checkpoint.to_string_lossy())).unwrap();
     pretrained.export(pretrained.head(), export.path()).unwrap();
-    let model = export.path().join("onnx/model.onnx");
-    let bytes = fs::read(&model).unwrap();
-    let place = bytes.windows(7).position(|name| name == b"formers").unwrap();
-    fs::write(&model, [&bytes[..place], b"another", &bytes[place + 7..]].concat()).unwrap();
     export
+}
+
+/// The same as if somebody else had made it.
+fn foreign(checkpoint: &Path) -> tempfile::TempDir {
+    let export = exported(checkpoint);
+    for model in fs::read_dir(export.path().join("onnx")).unwrap().map(|entry| entry.unwrap().path()) {
+        if model.extension().is_some_and(|end| end == "onnx") {
+            let bytes = fs::read(&model).unwrap();
+            let place = bytes.windows(7).position(|name| name == b"formers").unwrap();
+            fs::write(&model, [&bytes[..place], b"another", &bytes[place + 7..]].concat()).unwrap();
+        }
+    }
+    export
+}
+
+/// Written encoder-decoders, as this program runs them and as others do. This one has the source's keys and values from the encoder;
+/// others give its hidden states, and keep what the decoder makes of them in its first run. They know no further inputs.
+#[test]
+fn written_encoder_decoders_run_here_and_elsewhere() {
+    let chosen = std::env::var("FORMERS_GOLDEN").unwrap_or_default();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for checkpoint in goldens::checkpoints().into_iter().filter(|path| path.starts_with(root().join("generate"))) {
+        let name = checkpoint.strip_prefix(root()).unwrap().display().to_string();
+        if !name.contains("seq2seq") || !name.contains(&chosen) {
+            continue;
+        }
+        let exports = [exported(&checkpoint), foreign(&checkpoint)];
+        for (export, by) in exports.iter().zip(["here", "elsewhere"]) {
+            match differences(&checkpoint.join("golden.json"), options(export.path())) {
+                Ok(differences) => wrong.extend(differences.into_iter().map(|difference| format!("{name} {by}: {difference}"))),
+                Err(error) => wrong.push(format!("{name} {by}: {error}")),
+            }
+        }
+        let pretrained = Pretrained::open(options(exports[0].path())).unwrap();
+        let model = pretrained.model(pretrained.head()).unwrap();
+        let decoder = model.session("decoder_model_merged").unwrap();
+        let (past, others): (Vec<&str>, Vec<&str>) =
+            decoder.inputs().iter().map(|port| port.name.as_str()).partition(|name| name.starts_with("past_key_values."));
+        assert_eq!(others, ["input_ids", "encoder_attention_mask", "encoder_hidden_states"], "{name}");
+        // Optimum fills them by their order.
+        let parts = ["decoder.key", "decoder.value", "encoder.key", "encoder.value"];
+        let expected = (0..past.len() / 4).flat_map(|layer| parts.map(|part| format!("past_key_values.{layer}.{part}")));
+        assert_eq!(past, expected.collect::<Vec<_>>(), "{name}");
+        assert!(past.iter().all(|name| decoder.output(&name.replace("past_key_values", "present")).is_some()), "{name}");
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 15 || !chosen.is_empty(), "{count}");
 }
 
 /// Graphs from here as if others had made them: attention with a cache that is written in place, and `num_logits_to_keep`.
@@ -159,6 +204,97 @@ fn graphs_of_others_that_look_like_ours_answer_as_well() {
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 20, "{count}");
+}
+
+/// Written decoders as others run them: rows padded on the left or on the right, logits of all tokens at their places, and steps that
+/// take what the run before gave.
+#[test]
+fn written_decoders_take_rows_that_are_padded_on_either_side() {
+    let texts: [&[u32]; 3] = [&[5, 17, 40, 3, 22], &[9, 33], &[61]];
+    for name in [
+        "llama/causal_lm",
+        "gpt2/causal_lm",
+        "bloom/causal_lm",
+        "gemma3_text/causal_lm",
+        "opt/causal_lm",
+        "lfm2/causal_lm",
+        "falcon_h1/causal_lm",
+    ] {
+        let export = exported(&root().join("generate/models").join(name));
+        let pretrained = Pretrained::open(options(export.path())).unwrap();
+        let model = pretrained.model(pretrained.head()).unwrap();
+        let session = model.session("model").unwrap();
+        for left in [true, false] {
+            let width = 5;
+            let place = |row: usize, at: usize| {
+                let lead = if left { width - texts[row].len() } else { 0 };
+                at.checked_sub(lead).and_then(|at| texts[row].get(at)).copied()
+            };
+            let grid = |each: &dyn Fn(Option<u32>) -> i64| ndarray::Array2::from_shape_fn((3, width), |(row, at)| each(place(row, at)));
+            let (ids, mut mask) = (grid(&|token| token.map_or(2, i64::from)), grid(&|token| i64::from(token.is_some())));
+            let mut given: Vec<(String, Value)> = vec![("input_ids".into(), ids.into()), ("attention_mask".into(), mask.clone().into())];
+            for port in session.inputs().iter().filter(|port| port.name.starts_with("past")) {
+                let size = |dim: &Dim| match dim {
+                    Dim::Fixed(size) => *size,
+                    Dim::Named(name) if name == "batch_size" => 3,
+                    _ => 0,
+                };
+                let shape: Vec<usize> = port.shape.iter().map(size).collect();
+                given.push((port.name.clone(), Value::new(&shape, vec![0.0_f32; shape.iter().product()]).unwrap()));
+            }
+            let mut outputs = session.run(given.iter().map(|(name, value)| (name, value))).unwrap();
+            let mut alone: Vec<_> = texts.iter().map(|_| formers::generate::open(&model, pretrained.config.value()).unwrap()).collect();
+            let check = |logits: &[f32], expected: &[f32], what: &str| {
+                let far = logits.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(far < 2e-4, "{name}, padded on the {}: {what}: {far}", if left { "left" } else { "right" });
+            };
+            let logits = outputs.f32("logits").unwrap();
+            assert_eq!(logits.shape()[..2], [3, width], "{name}");
+            for (row, alone) in alone.iter_mut().enumerate() {
+                for at in (0..width).filter(|at| place(row, *at).is_some()) {
+                    let expected = alone.forward(&[&[place(row, at).unwrap()]]).unwrap();
+                    let found: Vec<f32> = logits.slice(ndarray::s![row, at, ..]).iter().copied().collect();
+                    check(&found, &expected, &format!("row {row}, place {at}"));
+                }
+            }
+            drop(logits);
+            for step in 0..4_u32 {
+                mask = ndarray::concatenate![ndarray::Axis(1), mask, ndarray::Array2::ones((3, 1))];
+                let ids = ndarray::Array2::from_shape_fn((3, 1), |(row, _)| i64::from(step) * 7 + row as i64 + 4);
+                let mut next: Vec<(String, Value)> =
+                    vec![("input_ids".into(), ids.clone().into()), ("attention_mask".into(), mask.clone().into())];
+                for port in session.inputs().iter().filter(|port| port.name.starts_with("past")) {
+                    let from = port.name.replace("past_key_values", "present").replace("past_", "present_");
+                    next.push((port.name.clone(), outputs.take(&from).unwrap()));
+                }
+                outputs = session.run(next.iter().map(|(name, value)| (name, value))).unwrap();
+                let logits = outputs.f32("logits").unwrap();
+                for (row, alone) in alone.iter_mut().enumerate() {
+                    let token = u32::try_from(ids[(row, 0)]).unwrap();
+                    let found: Vec<f32> = logits.slice(ndarray::s![row, 0, ..]).iter().copied().collect();
+                    check(&found, &alone.forward(&[&[token]]).unwrap(), &format!("row {row}, step {step}"));
+                }
+            }
+        }
+    }
+}
+
+/// Written decoders say to onnxruntime-genai what they are, where that can run them: a folder with nothing but that runs here as well.
+#[test]
+fn written_decoders_have_a_config_for_genai() {
+    let checkpoint = root().join("generate/models/llama/causal_lm");
+    let export = exported(&checkpoint);
+    for file in ["config.json", "generation_config.json"] {
+        fs::remove_file(export.path().join(file)).unwrap();
+    }
+    let genai = json(&export.path().join("genai_config.json"));
+    assert_eq!(genai["model"]["decoder"]["filename"], "onnx/model.onnx");
+    assert_eq!(genai["model"]["vocab_size"], json(&checkpoint.join("config.json"))["vocab_size"]);
+    assert_eq!(differences(&checkpoint.join("golden.json"), options(export.path())).unwrap(), [""; 0]);
+    // States, and keys of another width than values.
+    for other in ["mamba/causal_lm", "lfm2/causal_lm", "bart/seq2seq"] {
+        assert!(!exported(&root().join("generate/models").join(other)).path().join("genai_config.json").exists(), "{other}");
+    }
 }
 
 /// A text in runs of several tokens, of which some are taken back: the logits are those of one token at a time.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
-use super::Dim;
+use super::{Caller, Dim};
 use crate::{Dtype, Error, Result};
 
 /// Which value of a [`Body`].
@@ -183,6 +183,8 @@ pub struct Body {
     pub name: String,
     /// The floating-point type that the graph computes in.
     pub float: Dtype,
+    /// Who fills its inputs.
+    pub caller: Caller,
     /// All values; [`ValueId`] counts them.
     pub values: Vec<Value>,
     /// All operators.
@@ -191,6 +193,8 @@ pub struct Body {
     pub initializers: BTreeMap<ValueId, Data>,
     /// The inputs, in order.
     pub inputs: Vec<ValueId>,
+    /// What inputs are that may be left out: shapes and little-endian bytes.
+    pub(crate) defaults: BTreeMap<ValueId, (Vec<usize>, Vec<u8>)>,
     /// The outputs, in order.
     pub outputs: Vec<ValueId>,
     pub(super) error: Option<Error>,
@@ -203,10 +207,12 @@ impl Body {
         Self {
             name: name.into(),
             float,
+            caller: Caller::Own,
             values: Vec::new(),
             nodes: Vec::new(),
             initializers: BTreeMap::new(),
             inputs: Vec::new(),
+            defaults: BTreeMap::new(),
             outputs: Vec::new(),
             error: None,
             constants: BTreeMap::new(),
@@ -288,10 +294,12 @@ impl Body {
         Self {
             name: self.name.clone(),
             float: self.float,
+            caller: self.caller,
             values: self.values.clone(),
             nodes: self.nodes.clone(),
             initializers: self.initializers.clone(),
             inputs: self.inputs.clone(),
+            defaults: self.defaults.clone(),
             outputs: self.outputs.clone(),
             error: self.error.as_ref().map(|e| Error::new(e.kind(), e)),
             constants: self.constants.clone(),

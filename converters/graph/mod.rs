@@ -62,6 +62,16 @@ impl fmt::Display for Dim {
     }
 }
 
+/// Who fills a graph's inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Caller {
+    /// The loop of generation that this workspace has.
+    #[default]
+    Own,
+    /// Other programs as well, as they run exports of Optimum: inputs that they do not know may be left out.
+    Any,
+}
+
 /// A graph under construction. Clones are handles to the same graph.
 #[derive(Clone)]
 pub struct Graph {
@@ -86,13 +96,33 @@ impl Graph {
         self.body.borrow().float
     }
 
-    /// Declares an input.
+    /// The same for another caller.
+    #[must_use]
+    pub fn called_by(self, caller: Caller) -> Self {
+        self.body.borrow_mut().caller = caller;
+        self
+    }
+
+    /// Who fills the inputs.
+    pub fn caller(&self) -> Caller {
+        self.body.borrow().caller
+    }
+
+    /// Declares an input, behind all others. One that is declared already is the same, and has this shape and place from now on.
     pub fn input(&self, name: &str, dtype: Dtype, shape: &[Dim]) -> Tensor {
         let mut body = self.body.borrow_mut();
-        let id = body.add_value(name, dtype, shape.to_vec());
+        let declared = body.inputs.iter().copied().find(|id| body.values[id.0].name == name);
+        let id = declared.unwrap_or_else(|| body.add_value(name, dtype, Vec::new()));
+        body.values[id.0].shape = shape.to_vec();
+        body.inputs.retain(|other| *other != id);
         body.inputs.push(id);
         drop(body);
         self.tensor(id)
+    }
+
+    /// Lets callers leave out an input of 64-bit integers, which has this shape and these values then.
+    pub fn optional(&self, input: &Tensor, shape: &[usize], values: &[i64]) {
+        self.body.borrow_mut().defaults.insert(input.id, (shape.to_vec(), bytemuck::cast_slice(values).to_vec()));
     }
 
     /// Declares an output. Floating-point outputs are given as 32-bit, whatever the graph computes in.

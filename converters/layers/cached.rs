@@ -3,7 +3,7 @@
 use super::{attention::scale as usual_scale, lowest, unless};
 use crate::{
     Dtype, Error,
-    graph::{Attributes, Dim, Graph, Size, Tensor},
+    graph::{Attributes, Caller, Dim, Graph, Size, Tensor},
 };
 
 /// The inputs of a decoder, by Optimum's names. With a cache it goes on from what it has seen, and one graph runs prompts and
@@ -41,19 +41,39 @@ impl Decoding {
     /// With a cache: declares `input_ids`, `attention_mask` and `num_logits_to_keep`; each attention declares its part of the cache.
     ///
     /// Logits are wanted for so many tokens at the end of each row, 0 for all of this run. Where a row has fewer, its first one is
-    /// repeated in front.
+    /// repeated in front. Callers that are not our own may leave that out, and of all tokens have each at its place.
     pub fn new(graph: &Graph) -> Self {
         let input_ids = ids(graph, "input_ids", SEQUENCE);
         let attention_mask = ids(graph, "attention_mask", TOTAL);
         let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
+        let (totals, width) = (attention_mask.sum(&[1], false), attention_mask.dim(1));
+        if graph.caller() == Caller::Own {
+            return Self::counted([input_ids, attention_mask, keep], &totals, &width, None);
+        }
+        graph.optional(&keep, &[], &[0]);
+        // Others pad on the left as well: such rows move to the front, and what padding there is follows.
         let sequence = input_ids.dim(1);
-        let totals = attention_mask.sum(&[1], false);
+        let in_front = attention_mask.slice(1, 0, 1).equal(&graph.ints(&[], &[0])).cast(Dtype::I64);
+        let padding = in_front * (&sequence - totals.min(&sequence)).unsqueeze(&[1]);
+        let places = (graph.range(&sequence).unsqueeze(&[0]) + &padding).min(&(&sequence - graph.ints(&[], &[1])));
+        let moved = input_ids.gather_elements(&places, 1);
+        Self::counted([moved, attention_mask, keep], &totals, &width, Some(&padding))
+    }
+
+    /// With so many tokens in each row, `(batch)`, and so many places for them; rows may have moved to the front by so many places,
+    /// `(batch, 1)`.
+    fn counted([input_ids, attention_mask, keep]: [Tensor; 3], totals: &Tensor, width: &Tensor, moved: Option<&Tensor>) -> Self {
+        let graph = &input_ids.graph().clone();
+        let sequence = input_ids.dim(1);
         let fresh = totals.min(&sequence);
-        let positions = (&totals - &fresh).unsqueeze(&[1]) + graph.range(&sequence).unsqueeze(&[0]);
-        let keep = keep.equal(&graph.ints(&[], &[0])).select(&sequence, &keep);
-        let wanted = (&fresh - &keep).unsqueeze(&[1]) + graph.range(&keep).unsqueeze(&[0]);
-        let wanted = wanted.max(&graph.ints(&[], &[0]));
-        Self { caches: true, fresh, ..Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted]) }
+        let positions = (totals - &fresh).unsqueeze(&[1]) + graph.range(&sequence).unsqueeze(&[0]);
+        let all = keep.equal(&graph.ints(&[], &[0]));
+        let keep = all.select(&sequence, &keep);
+        let first = (&fresh - &keep).unsqueeze(&[1]);
+        // Of all tokens, each stays where the caller has it.
+        let first = moved.map_or_else(|| first.clone(), |moved| all.select(&(graph.ints(&[], &[0]) - moved), &first));
+        let wanted = (first + graph.range(&keep).unsqueeze(&[0])).max(&graph.ints(&[], &[0]));
+        Self { caches: true, fresh, ..Self::over(&attention_mask, totals, width, [input_ids, positions, wanted]) }
     }
 
     /// Without a cache: declares `input_ids` and `attention_mask`.
@@ -68,20 +88,37 @@ impl Decoding {
         let wanted = (&places * tokens).reduce_max(&[1], true);
         let totals = attention_mask.sum(&[1], false);
         let positions = places.expand(&[input_ids.dim(0).into(), 1i64.into()]);
-        Self::over(graph, &attention_mask, &totals, [input_ids, positions, wanted])
+        Self::over(&attention_mask, &totals, &attention_mask.dim(1), [input_ids, positions, wanted])
     }
 
-    fn over(graph: &Graph, attention_mask: &Tensor, totals: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
+    fn over(attention_mask: &Tensor, totals: &Tensor, width: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
+        let graph = input_ids.graph().clone();
         let last = (totals - graph.ints(&[], &[1])).cast(Dtype::I32);
-        let total = attention_mask.dim(1).squeeze(&[0]).cast(Dtype::I32);
-        let (graph, attention_mask, fresh) = (graph.clone(), attention_mask.clone(), totals.clone());
+        let total = width.squeeze(&[0]).cast(Dtype::I32);
+        let (attention_mask, fresh) = (attention_mask.clone(), totals.clone());
         Self { input_ids, positions, attention_mask, graph, last, total, fresh, wanted, caches: false, side: "", bias: None }
     }
 
     /// The same beside an encoder, whose keys and values are kept as well: the cache is `past_key_values.{layer}.decoder.key`, ….
     #[must_use]
     pub fn beside_encoder(self) -> Self {
-        Self { side: "decoder.", ..self }
+        let decoding = if self.graph.caller() == Caller::Any { self.counting_itself() } else { self };
+        Self { side: "decoder.", ..decoding }
+    }
+
+    /// The same where `attention_mask` may be left out, because other programs say nothing of a decoder's tokens beside an encoder: each
+    /// row has what the cache holds, and this run's.
+    fn counting_itself(self) -> Self {
+        let Self { graph, attention_mask, .. } = self;
+        let input_ids = ids(&graph, "input_ids", SEQUENCE);
+        graph.optional(&attention_mask, &[1, 0], &[]);
+        let shape = [Dim::from("batch_size"), Dim::Unknown, Dim::from("past_sequence_length"), Dim::Unknown];
+        let past = graph.input("past_key_values.0.decoder.key", graph.float(), &shape).dim(2);
+        let said = attention_mask.dim(1);
+        let unsaid = said.equal(&graph.ints(&[], &[0])).cast(Dtype::I64) * (past + input_ids.dim(1));
+        let totals = (attention_mask.sum(&[1], false) + &unsaid).expand(&[input_ids.dim(0).into()]);
+        let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
+        Self::counted([input_ids, attention_mask, keep], &totals, &(said + unsaid), None)
     }
 
     /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.

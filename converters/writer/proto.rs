@@ -28,6 +28,12 @@ pub(super) fn encode<E>(body: &Body, mut place: impl FnMut(ValueId, &Data) -> Re
     for (&id, data) in &body.initializers {
         initializer.push(tensor(body.value(id), place(id, data)?));
     }
+    for (&id, (shape, bytes)) in &body.defaults {
+        let value = body.value(id);
+        let dims = shape.iter().map(|&size| size as i64).collect();
+        let raw_data = Some(bytes.clone());
+        initializer.push(TensorProto { dims, data_type: value.dtype.onnx(), name: value.name.clone(), raw_data, ..Default::default() });
+    }
     let graph = GraphProto {
         node: body.nodes.iter().enumerate().map(|(i, n)| node(body, i, n)).collect(),
         name: body.name.clone(),

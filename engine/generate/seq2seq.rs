@@ -24,6 +24,7 @@ impl<'a> Seq2Seq<'a> {
     /// The role of the graph that writes.
     pub const DECODER: &'static str = "decoder_model_merged";
     const MASK: &'static str = "encoder_attention_mask";
+    const HIDDEN: &'static str = "encoder_hidden_states";
     const ENCODER_INPUTS: &'static [&'static str] = &["input_ids", "attention_mask"];
 
     /// Whether these are graphs of this kind.
@@ -34,7 +35,7 @@ impl<'a> Seq2Seq<'a> {
         let (encoder, decoder) = (model.session(Self::ENCODER)?, model.session(Self::DECODER)?);
         encoder.check_inputs(Self::ENCODER_INPUTS)?;
         let past = decoder.inputs().iter().map(|port| port.name.as_str()).filter(|name| name.starts_with("past_key_values."));
-        let known: Vec<&str> = Decoder::INPUTS.iter().copied().chain([Self::MASK]).chain(past).collect();
+        let known: Vec<&str> = Decoder::INPUTS.iter().copied().chain([Self::MASK, Self::HIDDEN]).chain(past).collect();
         decoder.check_inputs(&known)?;
         let missing = Decoder::INPUTS.iter().find(|name| decoder.input(name).is_none());
         let not_given = kept(decoder).find(|(_, output)| encoder.output(output).is_none());
@@ -82,10 +83,13 @@ impl<'a> Seq2Seq<'a> {
     }
 }
 
-/// What a decoder sees of the encoder: the names of its inputs, and of the encoder's outputs.
+/// What a decoder sees of the encoder: the names of its inputs, and of the encoder's outputs. Files that other programs run as well take
+/// hidden states, too, which they do not look at where they have keys and values.
 fn kept(decoder: &Session) -> impl Iterator<Item = (String, String)> + '_ {
     let past = decoder.inputs().iter().filter_map(|port| Some((port, port.name.strip_prefix("past_key_values.")?)));
-    past.filter(|(_, name)| name.contains(".encoder.")).map(|(port, name)| (port.name.clone(), format!("present.{name}")))
+    let kept = past.filter(|(_, name)| name.contains(".encoder.")).map(|(port, name)| (port.name.clone(), format!("present.{name}")));
+    let hidden = decoder.input(Seq2Seq::HIDDEN).map(|port| (port.name.clone(), "last_hidden_state".to_owned()));
+    kept.chain(hidden)
 }
 
 impl LanguageModel for Seq2Seq<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use formers_converters::{
     Dtype,
-    graph::Body,
+    graph::{Body, Caller},
     passes::{self, Storage},
     quantize::{Bits, NBits},
     writer,
@@ -19,7 +19,7 @@ use super::{
 use crate::{Error, Result};
 
 /// The graphs of a model with this head, lowered for the device that is asked for.
-pub(super) fn graphs(pretrained: &Pretrained, head: Head) -> Result<Vec<Body>> {
+pub(super) fn graphs(pretrained: &Pretrained, head: Head, caller: Caller) -> Result<Vec<Body>> {
     let config = &pretrained.config;
     let architecture = formers_models::find(config.model_type()).ok_or_else(|| unknown(config.model_type()))?;
     if !architecture.heads.contains(&head) {
@@ -32,6 +32,7 @@ pub(super) fn graphs(pretrained: &Pretrained, head: Head) -> Result<Vec<Body>> {
         head,
         float: Dtype::F32,
         modules: if head == Head::Base { sentence::modules(&pretrained.checkpoint)? } else { Vec::new() },
+        caller,
     };
     let bodies = (architecture.build)(&request)?;
     bodies.into_iter().map(|body| Ok(passes::lower(body, passes::Target::Cpu)?)).collect()
@@ -61,7 +62,7 @@ pub(super) fn storage(options: &Options) -> Result<Option<Storage>> {
 
 pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Part>> {
     let at = |e: Error| e.at(pretrained.checkpoint.name());
-    let bodies = graphs(pretrained, head).map_err(at)?;
+    let bodies = graphs(pretrained, head, Caller::Own).map_err(at)?;
     bodies.into_iter().map(|body| Ok((body.name.clone(), session(pretrained, body).map_err(at)?))).collect()
 }
 

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use formers_converters::{passes, writer};
+use formers_converters::{graph::Caller, passes, writer};
 use formers_models::Head;
 use serde_json::{Map, Value, json};
 
-use super::{Pretrained, convert, files::CONFIGS};
+use super::{Pretrained, convert, files::CONFIGS, genai};
 use crate::{Error, ErrorKind, Result};
 
 /// What an export wrote.
@@ -45,7 +45,7 @@ impl Pretrained {
             )));
         }
         let mut exported = Exported::default();
-        for body in convert::graphs(self, head).map_err(|e| e.at(name))? {
+        for body in convert::graphs(self, head, Caller::Any).map_err(|e| e.at(name))? {
             let model = writer::in_memory(&passes::unpack(body)?)?;
             let folder = self.checkpoint.path("config.json")?.canonicalize().map_err(|e| Error::io(Path::new(name), e))?;
             let folder = folder.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -57,17 +57,23 @@ impl Pretrained {
         Ok(exported)
     }
 
-    /// Writes a folder that needs nothing else: the graphs with their weights in `onnx/`, the configs and the tokenizer.
+    /// Writes a folder that needs nothing else: the graphs with their weights in `onnx/`, the configs and the tokenizer. Beside those of
+    /// the checkpoint there is one for onnxruntime-genai, where that can run the graph, which is the one that was written last.
     pub fn export(&self, head: Head, folder: &Path) -> Result<Exported> {
         let name = self.checkpoint.name();
         let storage = convert::storage(&self.options)?;
-        let bodies = convert::graphs(self, head).map_err(|e| e.at(name))?;
+        let bodies = convert::graphs(self, head, Caller::Any).map_err(|e| e.at(name))?;
         let onnx = folder.join("onnx");
         fs::create_dir_all(&onnx).map_err(|e| Error::io(&onnx, e))?;
         let mut exported = Exported::default();
         let mut external = Map::new();
+        let mut described = None;
         for body in bodies {
             let file = format!("{}{}.onnx", body.name, self.options.dtype.suffix());
+            if head == Head::CausalLm {
+                let generation = self.checkpoint.json("generation_config.json")?;
+                described = genai::described(self.config.value(), generation.as_ref(), &body, &format!("onnx/{file}"));
+            }
             let body = match storage {
                 Some(storage) => passes::store(body, storage)?,
                 None => passes::unpack(body)?,
@@ -82,21 +88,26 @@ impl Pretrained {
             }
         }
         self.copy_configs(folder, &external, &mut exported)?;
+        if let Some(config) = described {
+            let text = serde_json::to_vec_pretty(&config).map_err(|e| Error::new(ErrorKind::Config, e))?;
+            exported.write(&folder.join(genai::FILE), &text)?;
+        }
         #[cfg(feature = "text")]
-        self.write_tokenizer(folder, &mut exported)?;
+        self.write_tokenizer(head, folder, &mut exported)?;
         Ok(exported)
     }
 
     /// What transformers.js reads a tokenizer from, where the checkpoint has only other files: `tokenizer.json`, and the names of the
-    /// special tokens in `tokenizer_config.json`.
+    /// special tokens in `tokenizer_config.json`. What turns texts into others has it from version 4 of the reference, as its tasks are.
     #[cfg(feature = "text")]
-    fn write_tokenizer(&self, folder: &Path, exported: &mut Exported) -> Result<()> {
+    fn write_tokenizer(&self, head: Head, folder: &Path, exported: &mut Exported) -> Result<()> {
         const FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
         if FILES.iter().all(|file| self.checkpoint.has(file)) {
             return Ok(());
         }
         // A checkpoint for pictures or sounds has no tokenizer, and some cannot be said in this format.
-        let Ok(tokenizer) = self.tokenizer() else { return Ok(()) };
+        let tokenizer = if head == Head::Seq2SeqLm { self.tokenizer_v4() } else { self.tokenizer() };
+        let Ok(tokenizer) = tokenizer else { return Ok(()) };
         let Some(json) = tokenizer.to_json() else { return Ok(()) };
         let special: Map<String, Value> = tokenizer.special_tokens().named().map(|(name, token)| (name.into(), token.into())).collect();
         for (file, json) in FILES.into_iter().zip([json, Value::Object(special)]).filter(|(file, _)| !self.checkpoint.has(file)) {

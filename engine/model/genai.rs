@@ -1,12 +1,14 @@
-//! Folders of onnxruntime-genai, which have a `genai_config.json` in place of the checkpoint's own configs.
+//! Folders of onnxruntime-genai, which have a `genai_config.json` in place of the checkpoint's own configs; and what stands in that for
+//! the graphs that are written here.
 
+use formers_converters::graph::{Body, Dim};
 use serde_json::{Map, Value, json};
 
 use crate::hub::Checkpoint;
 use crate::{Error, Result};
 
 /// The file that says what a folder holds.
-const FILE: &str = "genai_config.json";
+pub(super) const FILE: &str = "genai_config.json";
 
 /// Fields of `search` that say how to choose tokens; the others are lengths, or the loop's own business.
 const SEARCH: &[&str] = &["do_sample", "num_beams", "length_penalty", "no_repeat_ngram_size", "repetition_penalty"];
@@ -57,6 +59,55 @@ fn translated(genai: &Value) -> Result<Value> {
     // Nothing else is made by its model builder.
     config.insert("architectures".to_owned(), json!(["ForCausalLM"]));
     Ok(Value::Object(config))
+}
+
+/// What onnxruntime-genai must be told of a decoder that is written as `filename`; `None` where it cannot run it: it wants a cache of keys
+/// and values alone, all of one shape, and to know how long a text may be.
+pub(super) fn described(config: &Value, generation: Option<&Value>, body: &Body, filename: &str) -> Option<Value> {
+    const LENGTHS: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"];
+    let past: Vec<_> = body.inputs.iter().map(|&id| body.value(id)).filter(|input| input.name.starts_with("past")).collect();
+    let (layers, first) = (past.len() / 2, past.first()?);
+    let [_, Dim::Fixed(heads), _, Dim::Fixed(size)] = first.shape[..] else { return None };
+    let is_there = |layer: usize, part: &str| past.iter().any(|input| input.name == format!("past_key_values.{layer}.{part}"));
+    let complete = past.len() == 2 * layers && (0..layers).all(|layer| is_there(layer, "key") && is_there(layer, "value"));
+    if !complete || past.iter().any(|input| input.shape != first.shape) {
+        return None;
+    }
+    let vocabulary = body.outputs.iter().map(|&id| body.value(id)).find(|output| output.name == "logits")?.shape.last()?.fixed()?;
+    let number = |names: &[&str]| names.iter().find_map(|name| config.get(name)?.as_u64());
+    let length = number(LENGTHS)?;
+    let said = |name: &str| generation.and_then(|fields| fields.get(name)).or_else(|| config.get(name)).filter(|value| !value.is_null());
+    let mut model = json!({
+        "type": "decoder",
+        "context_length": length,
+        "vocab_size": vocabulary,
+        "decoder": {
+            "filename": filename,
+            "session_options": {"provider_options": []},
+            "hidden_size": number(&["hidden_size", "n_embd", "d_model"]).unwrap_or((heads * size) as u64),
+            "head_size": size,
+            "num_attention_heads": number(&["num_attention_heads", "n_head", "n_heads"]).unwrap_or(heads as u64),
+            "num_key_value_heads": heads,
+            "num_hidden_layers": layers,
+            "inputs": {
+                "input_ids": "input_ids",
+                "attention_mask": "attention_mask",
+                "past_key_names": "past_key_values.%d.key",
+                "past_value_names": "past_key_values.%d.value",
+            },
+            "outputs": {"logits": "logits", "present_key_names": "present.%d.key", "present_value_names": "present.%d.value"},
+        },
+    });
+    for name in ["bos_token_id", "eos_token_id", "pad_token_id"] {
+        // What fills up shorter texts does not matter, but one must be there.
+        let first = |value: &Value| value.as_array().map_or_else(|| value.clone(), |ids| ids.first().cloned().unwrap_or_default());
+        let value = said(name).cloned().or_else(|| said("eos_token_id").filter(|_| name == "pad_token_id").map(first));
+        value.into_iter().for_each(|value| model[name] = value);
+    }
+    let mut search = json!({"max_length": length, "past_present_share_buffer": true});
+    let kept = SEARCH.iter().chain(SAMPLING).filter_map(|name| Some((*name, said(name)?)));
+    kept.for_each(|(name, value)| search[name] = value.clone());
+    Some(json!({"model": model, "search": search}))
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ fn in_place(operators: &[Operator]) -> Vec<InPlace> {
         alone.then(|| InPlace { input: input.clone(), output: output.clone(), window })
     };
     let attentions = operators.iter().filter(|operator| is_grouped(operator));
-    attentions.flat_map(|attention| [one(attention, 3, 1), one(attention, 4, 2)]).flatten().collect()
+    // Keys and values have as much room as each other.
+    attentions.filter_map(|attention| Some([one(attention, 3, 1)?, one(attention, 4, 2)?])).flatten().collect()
 }
 
 fn padding(operators: &[Operator], in_place: &[InPlace]) -> Padding {

@@ -50,7 +50,10 @@ pub struct Session {
     inner: Arc<ort::session::Session>,
     device: Device,
     is_own: bool,
+    /// Those that a run must be given first,
     inputs: Vec<Port>,
+    /// which are so many; the others have a default.
+    required: usize,
     outputs: Vec<Port>,
     input_names: Vec<CString>,
     output_names: Vec<CString>,
@@ -101,7 +104,9 @@ impl Session {
     fn open(source: &open::Source<'_>, options: &SessionOptions) -> Result<Self> {
         let opened = open::open(source, options)?;
         let inner = Arc::new(opened.session);
-        let inputs: Vec<_> = inner.inputs().iter().map(Port::new).collect();
+        let mut inputs: Vec<_> = inner.inputs().iter().map(Port::new).collect();
+        let required = inputs.len();
+        inputs.extend(inner.overridable_initializers().iter().map(|input| Port::of(input.name(), input.dtype())));
         let outputs: Vec<_> = inner.outputs().iter().map(Port::new).collect();
         Ok(Self {
             device: opened.device,
@@ -110,14 +115,15 @@ impl Session {
             input_names: c_names(&inputs)?,
             output_names: c_names(&outputs)?,
             inputs,
+            required,
             outputs,
             turns: (!opened.concurrent).then(Mutex::default),
         })
     }
 
-    /// What the model takes.
+    /// What the model takes, but for what may be left out.
     pub fn inputs(&self) -> &[Port] {
-        &self.inputs
+        self.inputs.get(..self.required).unwrap_or_default()
     }
 
     /// What the model gives.
@@ -125,7 +131,7 @@ impl Session {
         &self.outputs
     }
 
-    /// The input of this name.
+    /// The input of this name, which may be one that can be left out.
     pub fn input(&self, name: &str) -> Option<&Port> {
         self.inputs.iter().find(|port| port.name == name)
     }
@@ -152,7 +158,7 @@ impl Session {
     /// [`ErrorKind::Unsupported`], with the inputs that nobody fills.
     pub fn check_inputs(&self, available: &[&str]) -> Result<()> {
         let unfilled: Vec<_> =
-            self.inputs.iter().filter(|port| !available.contains(&port.name.as_str())).map(|port| format!("`{port}`")).collect();
+            self.inputs().iter().filter(|port| !available.contains(&port.name.as_str())).map(|port| format!("`{port}`")).collect();
         if unfilled.is_empty() {
             return Ok(());
         }
@@ -231,7 +237,7 @@ impl Session {
         for ((port, value), in_place) in self.inputs.iter().zip(&values).zip(&in_place) {
             match value {
                 Some(value) => borrowed.push(Some((value.lend()?, &**value))),
-                None if !in_place.is_null() => borrowed.push(None),
+                None if !in_place.is_null() || borrowed.len() >= self.required => borrowed.push(None),
                 None => {
                     return Err(Error::new(
                         ErrorKind::Runtime,
@@ -241,8 +247,9 @@ impl Session {
             }
         }
         let values_of = self.input_names.iter().zip(&borrowed).zip(&in_place);
-        let pointers: Vec<(&CStr, _)> =
-            values_of.map(|((name, value), in_place)| (&**name, value.as_ref().map_or(*in_place, pointer))).collect();
+        let pointers = values_of.map(|((name, value), in_place)| (&**name, value.as_ref().map_or(*in_place, pointer)));
+        // What is left out has a default.
+        let pointers: Vec<(&CStr, _)> = pointers.filter(|(_, value)| !value.is_null()).collect();
         let wanted = self.wanted(outputs)?;
         let free: Vec<usize> = wanted.iter().copied().filter(|&index| targets[index].is_null()).collect();
         let written = (0..self.outputs.len()).filter(|&index| !targets[index].is_null());

@@ -49,7 +49,11 @@ impl fmt::Display for Port {
 
 impl Port {
     pub(super) fn new(outlet: &Outlet) -> Self {
-        let (dtype, shape) = match outlet.dtype() {
+        Self::of(outlet.name(), outlet.dtype())
+    }
+
+    pub(super) fn of(name: &str, kind: &ValueType) -> Self {
+        let (dtype, shape) = match kind {
             ValueType::Tensor { ty, shape, dimension_symbols } => {
                 let dim = |(index, &size): (usize, &i64)| match (usize::try_from(size), dimension_symbols.get(index)) {
                     (Ok(size), _) => Dim::Fixed(size),
@@ -60,7 +64,7 @@ impl Port {
             }
             _ => (None, Vec::new()),
         };
-        Self { name: outlet.name().to_owned(), dtype, shape }
+        Self { name: name.to_owned(), dtype, shape }
     }
 
     /// Whether a tensor of this shape may be its value, as far as the graph says.

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use formers_converters::{Dtype, Result, passes, weights::Tensors};
+use formers_converters::{Dtype, Result, graph::Caller, passes, weights::Tensors};
 use formers_models::{ARCHITECTURES, Architecture, Head, Request};
 use serde_json::{Value, json};
 
@@ -119,7 +119,8 @@ impl Checkpoint {
     }
 
     fn build(&self, config: &Value) -> Result<()> {
-        let request = Request { config, tensors: self.tensors.clone(), head: self.head, float: Dtype::F32, modules: Vec::new() };
+        let request =
+            Request { config, tensors: self.tensors.clone(), head: self.head, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
         for body in (self.architecture.build)(&request)? {
             passes::lower(body, passes::Target::default())?;
         }

@@ -62,7 +62,7 @@ fn translated(genai: &Value) -> Result<Value> {
 }
 
 /// What onnxruntime-genai must be told of a decoder that is written as `filename`; `None` where it cannot run it: it wants a cache of keys
-/// and values alone, all of one shape, and to know how long a text may be.
+/// and values alone, all of one shape and good for all lengths, and to know how long a text may be.
 pub(super) fn described(config: &Value, generation: Option<&Value>, body: &Body, filename: &str) -> Option<Value> {
     const LENGTHS: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length"];
     let past: Vec<_> = body.inputs.iter().map(|&id| body.value(id)).filter(|input| input.name.starts_with("past")).collect();
@@ -70,7 +70,7 @@ pub(super) fn described(config: &Value, generation: Option<&Value>, body: &Body,
     let [_, Dim::Fixed(heads), _, Dim::Fixed(size)] = first.shape[..] else { return None };
     let is_there = |layer: usize, part: &str| past.iter().any(|input| input.name == format!("past_key_values.{layer}.{part}"));
     let complete = past.len() == 2 * layers && (0..layers).all(|layer| is_there(layer, "key") && is_there(layer, "value"));
-    if !complete || past.iter().any(|input| input.shape != first.shape) {
+    if !complete || formers_models::anew_beyond(config).is_some() || past.iter().any(|input| input.shape != first.shape) {
         return None;
     }
     let vocabulary = body.outputs.iter().map(|&id| body.value(id)).find(|output| output.name == "logits")?.shape.last()?.fixed()?;

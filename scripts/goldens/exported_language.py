@@ -9,6 +9,7 @@ less, activations are rounded as well, which may make another token of two that 
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,29 +101,19 @@ class Model:
         """The language that each answer starts with."""
         return self.written("fp32")[0][0] if "tgt_lang" in self.languages else None
 
-    def inputs(self):
-        """Names and shapes of what the written graph takes."""
-        import onnxruntime
-
-        name = "decoder_model_merged" if self.two_sided else "model"
-        session = onnxruntime.InferenceSession(self.out / "onnx" / f"{name}.onnx", providers=["CPUExecutionProvider"])
-        return {i.name: i.shape for i in session.get_inputs()}
-
 
 def unfit(peer, model):
     """Why a program cannot run a model, whoever has exported it; None where it can."""
+    longest = max(map(len, model.prompts)) + NEW
+    rope = model.config.get("rope_parameters") or model.config.get("rope_scaling") or {}
+    if rope.get("rope_type") == "longrope" and longest > (rope.get("original_max_position_embeddings") or model.config.get("original_max_position_embeddings", longest)):
+        return "its positions change where a text gets longer"
     if peer == "genai":
         path = model.out / "genai_config.json"
-        most = json.loads(path.read_text())["model"]["context_length"] if path.exists() else None
-        if most is None or max(map(len, model.prompts)) + NEW > most:
-            return "no genai_config.json" if most is None else f"at most {most} tokens"
-    if peer == "optimum":
-        heads = next((model.config[name] for name in ("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads") if name in model.config), 0)
-        width = next((model.config[name] for name in ("head_dim", "d_kv") if model.config.get(name)), None)
-        width = width or next((model.config[name] for name in ("hidden_size", "n_embd", "d_model") if name in model.config), 0) // max(heads, 1)
-        cache = [shape for name, shape in model.inputs().items() if name.startswith("past")]
-        if any(len(shape) != 4 or shape[3] != width for shape in cache):
-            return "it makes a cache of other sizes"
+        if not path.exists():
+            return "no genai_config.json"
+        most = json.loads(path.read_text())["model"]["context_length"]
+        return f"at most {most} tokens" if longest > most else None
     return None
 
 
@@ -152,24 +143,42 @@ def through_genai(model):
 
 
 def through_optimum(model):
-    """Optimum, with the configs that lie in the folder."""
+    """Optimum, on a folder of each type with the names that it knows; a reason where it cannot run the model."""
     import optimum.onnxruntime as optimum
     import torch
 
     found = {}
     for dtype, suffix in SUFFIX.items():
-        if model.two_sided:
-            files = dict(encoder_file_name=f"encoder_model{suffix}.onnx", decoder_file_name=f"decoder_model_merged{suffix}.onnx")
-            loaded = optimum.ORTModelForSeq2SeqLM.from_pretrained(model.out, subfolder="onnx", use_merged=True, **files)
-        else:
-            loaded = optimum.ORTModelForCausalLM.from_pretrained(model.out, subfolder="onnx", file_name=f"model{suffix}.onnx")
-        found[dtype] = []
-        for prompt in model.prompts:
-            ids = torch.tensor([prompt])
-            more = {"forced_bos_token_id": model.forced()} if model.forced() is not None else {}
-            written = loaded.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=1, max_new_tokens=NEW, min_new_tokens=NEW, **more)
-            found[dtype].append(written[0, 1 if model.two_sided else len(prompt):-1].tolist())
+        with tempfile.TemporaryDirectory() as folder:
+            for file in [*model.out.glob("*.json"), *(model.out / "onnx").glob("*.onnx_data")]:
+                shutil.copy(file, folder)
+            for name in ("encoder_model", "decoder_model_merged") if model.two_sided else ("model",):
+                shutil.copy(model.out / "onnx" / f"{name}{suffix}.onnx", Path(folder) / f"{name}.onnx")
+            kind = optimum.ORTModelForSeq2SeqLM if model.two_sided else optimum.ORTModelForCausalLM
+            try:
+                loaded = kind.from_pretrained(folder)
+                found[dtype] = [through_generate(torch, loaded, model, prompt) for prompt in model.prompts]
+            except Exception as error:
+                for says, reason in FOREIGN.items():
+                    if says in str(error):
+                        return reason
+                raise
     return found
+
+
+FOREIGN = {
+    "dimensions for input: past": "it makes a cache of other sizes",
+    "does not recognize this architecture": "it does not know this architecture",
+    "rope_scaling` must be": "it cannot read the config",
+}
+
+
+def through_generate(torch, loaded, model, prompt):
+    ids, more = torch.tensor([prompt]), {}
+    if model.forced() is not None:
+        more["forced_bos_token_id"] = model.forced()
+    written = loaded.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=1, max_new_tokens=NEW, min_new_tokens=NEW, **more)
+    return written[0, 1 if model.two_sided else len(prompt):-1].tolist()
 
 
 def through_transformers_js(model):

@@ -4,6 +4,7 @@ The folders lie in tests/goldens/generate/models. The tasks are those of version
 """
 
 import functools
+import itertools
 import json
 
 import text_tokenizers
@@ -19,13 +20,13 @@ GREEDY = dict(num_beams=1, max_new_tokens=24)
 VARIETY = 7  # how many different tokens each answer has at least
 
 
-def seq2seq(model_type, name, tokenizer, config, task="text2text-generation", start=None, forced=True, thorough=False, inputs=TEXTS, more=None, parameters=None,
-            **saving):
+def seq2seq(model_type, name, tokenizer, config, task="text2text-generation", start=None, forced=True, thorough=False, beams=False, inputs=TEXTS, more=None,
+            parameters=None, **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
     `start` is the special token that answers start from, where it is not the class's own, and `forced` whether one that is as long as it
     may be ends with the end token.
-    `more` is {task: cases} besides; `parameters` go into every case (languages).
+    `beams` asks for every way in which beams are scored and end. `more` is {task: cases} besides; `parameters` go into every case (languages).
     """
     if not wanted(model_type, name, 4):
         return
@@ -35,7 +36,7 @@ def seq2seq(model_type, name, tokenizer, config, task="text2text-generation", st
         ids |= {"decoder_start_token_id": ids[f"{start}_token_id"], "forced_eos_token_id": ids["eos_token_id"] if forced else None}
     filled = transformers.AutoConfig.for_model(model_type, **(ids | config))
     checkpoint(model_type, name, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES[model_type], filled, tokenizer,
-               functools.partial(cases, task=task, thorough=thorough, inputs=inputs, more=more, parameters=parameters or {}), confirm=confirmed,
+               functools.partial(cases, task=task, thorough=thorough, beams=beams, inputs=inputs, more=more, parameters=parameters or {}), confirm=confirmed,
                initialize=lively, under=MODELS, reference=4, **saving)
 
 
@@ -62,7 +63,7 @@ def lively(model):
         model.final_logits_bias.normal_(0.0, 0.3)
 
 
-def cases(folder, task, thorough, inputs, more, parameters):
+def cases(folder, task, thorough, beams, inputs, more, parameters):
     """What is asked of every model; None where the answers are dull."""
     pipe = transformers.pipeline(task, model=str(folder), dtype=torch.float32, device="cpu")
     key = next(iter(pipe(inputs[0], return_tensors=True, max_new_tokens=2, **parameters)[0]))
@@ -98,6 +99,12 @@ def cases(folder, task, thorough, inputs, more, parameters):
             Case(first, "sampling among one", do_sample=True, top_k=1, **GREEDY), Case(first, error=True, num_beams=2, num_return_sequences=3), Case(7, error=True),
             Case([first, 7], error=True), Case(first, error=True, max_new_tokens=0),
         ]
+    if beams:
+        ways = itertools.product((-1.5, 0.0, 0.7, 2.0), (False, True, "never"))
+        asked += [Case(inputs[:2], return_tensors=True, num_beams=3, num_return_sequences=3, max_new_tokens=14, eos_token_id=ends, length_penalty=penalty, early_stopping=stopping)
+                  for penalty, stopping in ways]
+        asked += [Case(inputs, return_tensors=True, num_beams=4, num_return_sequences=4, max_new_tokens=10, eos_token_id=ends, min_new_tokens=4, batch_size=3),
+                  Case(first, num_beams=3, num_return_sequences=2, max_new_tokens=24, no_repeat_ngram_size=2, length_penalty=1.4)]
     for case in asked:
         case.parameters |= parameters
     return {name: (asked if name == task else []) + (more or {}).get(name, []) for name in {task: None, **(more or {})}}

@@ -45,7 +45,7 @@ pub enum Moved {
     BehindLast,
 }
 
-const MOVED: &[(&str, Moved)] = &[("bart", Moved::BehindStart), ("mbart", Moved::BehindLast)];
+const MOVED: &[(&str, Moved)] = &[("bart", Moved::BehindStart), ("mbart", Moved::BehindLast), ("plbart", Moved::BehindLast)];
 
 /// Whether the architecture makes its decoder's tokens of what the encoder reads, and how.
 pub fn moves_what_it_reads(config: &Value) -> Option<Moved> {

@@ -242,7 +242,8 @@ impl Body {
 
     pub(crate) fn add_constant(&mut self, dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> ValueId {
         let key = (dtype, shape.to_vec(), Arc::<[u8]>::from(bytes));
-        if let Some(&id) = self.constants.get(&key) {
+        // A pass may have dropped one that nothing needed.
+        if let Some(&id) = self.constants.get(&key).filter(|id| self.initializers.contains_key(id)) {
             return id;
         }
         let name = self.fresh_name("constant");

@@ -68,5 +68,5 @@ seq2seq("prophetnet", "seq2seq_b", old("prophetnet"), dict(NGRAM, ngram=3, num_e
 seq2seq("mvp", "seq2seq", byte_bpe("MvpTokenizer", specials=ROBERTA, merges=40, model_max_length=64), SMALL, task="summarization")
 seq2seq("mvp", "seq2seq_b", byte_bpe("MvpTokenizer", files="fast", specials=ROBERTA, merges=50), dict(ODD, activation_function="relu"), task="summarization")
 
-seq2seq("plbart", "seq2seq", BART, dict(SMALL, scale_embedding=True), start="eos")
+seq2seq("plbart", "seq2seq", BART, dict(SMALL, scale_embedding=True), start="eos", more={"text2text-generation": [Case(TEXTS, guidance_scale=1.7, **GREEDY)]})
 seq2seq("plbart", "seq2seq_b", byte_bpe("BartTokenizer", files="fast", specials=ROBERTA, merges=50), dict(ODD, scale_embedding=False, activation_function="relu"), start="eos")

@@ -25,7 +25,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         return Err(Error::unsupported(format!("config.json: hidden_act: {other} is not known for apertus, only \"xielu\"")));
     }
     let (tensors, modules) = (request.tensors.clone(), Vec::new());
-    let request = &Request { config: &config, tensors, head: request.head, float: request.float, modules };
+    let request = &Request { config: &config, tensors, head: request.head, float: request.float, modules, caller: request.caller };
     let cfg = Config::of(request, &defaults(&config))?;
     let norm = Norm::Rms(cfg.rms_norm_eps);
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {

@@ -130,7 +130,7 @@ impl Request<'_> {
             }
         }
         let (tensors, modules) = (self.tensors.clone(), Vec::new());
-        build(&Request { config: &config, tensors, head: self.head, float: self.float, modules })
+        build(&Request { config: &config, tensors, head: self.head, float: self.float, modules, caller: self.caller })
     }
 
     /// `config.json` as the architecture's own struct.

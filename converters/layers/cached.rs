@@ -118,7 +118,9 @@ impl Decoding {
         let unsaid = said.equal(&graph.ints(&[], &[0])).cast(Dtype::I64) * (past + input_ids.dim(1));
         let totals = (attention_mask.sum(&[1], false) + &unsaid).expand(&[input_ids.dim(0).into()]);
         let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
-        Self::counted([input_ids, attention_mask, keep], &totals, &(said + unsaid), None)
+        let width = said + unsaid;
+        let attention_mask = graph.range(&width).unsqueeze(&[0]).less(&totals.unsqueeze(&[1])).cast(Dtype::I64);
+        Self::counted([input_ids, attention_mask, keep], &totals, &width, None)
     }
 
     /// The same, with a bias that every layer adds to its scores, from the positions of the keys, `(total)`: `(heads, total)`.

@@ -6,7 +6,7 @@ use super::{ModelDtype, Pretrained, Source, onnx, weights};
 use crate::{Result, session::Dtype};
 
 /// Endings of the small files that models, tokenizers and processors read.
-pub(super) const CONFIGS: &[&str] = &[".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken"];
+pub(super) const CONFIGS: &[&str] = &[".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken", ".tokenizer"];
 
 impl Pretrained {
     /// The files that tasks need, sorted: configs, tokenizer and the one kind of model files that would be run.

@@ -168,8 +168,11 @@ def through_optimum(model):
 
 FOREIGN = {
     "dimensions for input: past": "it makes a cache of other sizes",
+    "Missing the following inputs: past": "it looks for a cache of other names",
     "does not recognize this architecture": "it does not know this architecture",
+    "Unsupported model type": "it does not know this architecture",
     "rope_scaling` must be": "it cannot read the config",
+    "Type 'tensor(float4e2m1)'": "its ONNX Runtime has no such type",
 }
 
 
@@ -186,11 +189,10 @@ def through_transformers_js(model):
     request = dict(folder=str(model.out), two_sided=model.two_sided, prompts=model.prompts, new=NEW, dtypes=list(SUFFIX), forced=model.forced())
     program = Path(__file__).with_name("exported_language.mjs")
     done = subprocess.run(["node", program], input=json.dumps(request), capture_output=True, text=True)
-    if "Unsupported model type" in done.stderr:
-        return "it does not know this architecture"
-    if done.returncode:
+    reason = next((reason for says, reason in FOREIGN.items() if says in done.stderr), None)
+    if done.returncode and not reason:
         raise RuntimeError(done.stderr.strip()[-500:])
-    return json.loads(done.stdout)
+    return reason if done.returncode else json.loads(done.stdout)
 
 
 PEERS = {"genai": through_genai, "optimum": through_optimum, "transformers.js": through_transformers_js}

@@ -181,6 +181,9 @@ impl Weights {
     pub fn part(&self, name: &str, index: usize, rows: Range<usize>) -> Tensor {
         let Some(stacked) = self.shape(name) else { return self.load(name, &[1; 2]) };
         let part = match stacked.as_slice() {
+            &[count, all, columns] if index < count && rows.start <= rows.end && rows.end <= all && self.is_scaled(name) => {
+                self.scaled_part(name, index, rows, [all, columns])
+            }
             [count, all, rest @ ..] if index < *count && rows.start <= rows.end && rows.end <= *all => {
                 let first = (index * all + rows.start) * rest.iter().product::<usize>();
                 let shape: Vec<usize> = std::iter::once(rows.len()).chain(rest.iter().copied()).collect();

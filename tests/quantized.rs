@@ -77,8 +77,10 @@ fn what_was_asked_for_holds_for_the_rest() {
             let layers = count(&body, "GatedExperts");
             let body = passes::store(body, storage).unwrap();
             assert_eq!((count(&body, "PackedWeight"), count(&body, "GatedExperts")), (0, 0));
-            // Experts in 4-bit floats become such of 4-bit integers, all of a layer in one operator; integers stay what they are.
-            let floats = ["gpt_oss/causal_lm_mxfp4", "qwen3_moe/compressed_nvfp4"].iter().any(|end| folder.ends_with(end));
+            // Experts in 4-bit or 8-bit floats become such of 4-bit integers, all of a layer in one operator; integers stay what they are.
+            let floats = ["gpt_oss/causal_lm_mxfp4", "qwen3_moe/compressed_nvfp4", "qwen3_moe/fp8", "qwen3_moe/fp8_stacked"]
+                .iter()
+                .any(|end| folder.ends_with(end));
             assert!(layers > 0 || !floats, "{}", folder.display());
             let expected = if floats && matches!(storage, Storage::Blocks(_)) { layers } else { 0 };
             assert_eq!(count(&body, "QMoE"), expected, "{} {storage:?}", folder.display());

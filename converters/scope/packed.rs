@@ -1,11 +1,17 @@
 //! Weights of quantized checkpoints.
 
+use std::ops::Range;
+
 use super::{Store, Weights};
 use crate::{
-    Error, Result,
+    Dtype, Error, Result,
     graph::{Data, Tensor},
     passes,
-    weights::{four_bits::FourBits, quantized::Packed},
+    quantize::{Layout, Packing},
+    weights::{
+        four_bits::FourBits,
+        quantized::{Packed, Quantization},
+    },
 };
 
 impl Weights {
@@ -35,6 +41,46 @@ impl Weights {
             };
             passes::four_bits(&self.store.graph, &about, [&values, &scales, &map])
         }))
+    }
+
+    /// Whether a tensor that stacks matrices holds 8-bit floats, which have scales beside them.
+    pub(super) fn is_scaled(&self, name: &str) -> bool {
+        let info = self.find(name).and_then(|key| self.store.tensors.get(&key));
+        info.is_some_and(|info| matches!(info.dtype, Dtype::F8E4M3 | Dtype::F8E5M2)) && self.scales_of(name).is_some()
+    }
+
+    /// The scales beside a tensor that stacks matrices.
+    fn scales_of(&self, name: &str) -> Option<String> {
+        ["_scale", "_scale_inv"].map(|end| format!("{name}{end}")).into_iter().find(|name| self.find(name).is_some())
+    }
+
+    /// Rows of one of the matrices of 8-bit floats that a tensor stacks, each `[rows, columns]`. Its scales are `[rows, columns]` as well,
+    /// with 1 where all have the same and fewer where blocks do; those of `fbgemm` are of columns, whichever way they lie.
+    pub(super) fn scaled_part(&self, name: &str, index: usize, part: Range<usize>, [rows, columns]: [usize; 2]) -> Result<Tensor> {
+        let quantization = self.store.quantization.as_ref();
+        let scales = self.scales_of(name).unwrap_or_default();
+        let shape = self.shape(&scales).unwrap_or_default();
+        let misfit =
+            || Error::tensor(format!("tensor {} has shape {shape:?}, which does not fit {rows} rows of {columns}", self.key(&scales)));
+        let [_, lines, width] = <[usize; 3]>::try_from(shape.clone()).map_err(|_| misfit())?;
+        let by_columns = quantization.is_some_and(Quantization::scales_columns) && width == 1;
+        let [lines, width] = if by_columns { [1, lines] } else { [lines, width] };
+        let size = |all: usize, count: usize| Some(all.checked_div(count)?.max(1)).filter(|size| all.div_ceil(*size) == count);
+        let (row_group, group) = size(rows, lines).zip(size(columns, width)).ok_or_else(misfit)?;
+        let first = if lines == 1 { 0 } else { part.start / row_group };
+        if lines > 1 && !part.start.is_multiple_of(row_group) {
+            return Err(misfit());
+        }
+        let row_group = row_group.min(part.len().max(1));
+        let packing = Packing { layout: Layout::Floats, bits: 8, rows: part.len(), columns, group, row_group, zero_offset: 0 };
+        let (graph, count) = (&self.store.graph, packing.scale_rows());
+        let stored = |name: &str, first: usize, shape: &[usize]| {
+            let (key, data) = self.part_data(name, first, shape)?;
+            Ok::<_, Error>(graph.stored(&format!("{key}[{first}]"), self.info(&key)?.dtype, shape, data))
+        };
+        let values = stored(name, (index * rows + part.start) * columns, &[part.len(), columns])?;
+        let scales = stored(&scales, (index * lines + first) * width, &[count, width])?;
+        passes::packed(graph, &packing, 1.0, [Some(&values), Some(&scales), None, None]).ok_or_else(misfit)
     }
 
     /// What bitsandbytes says of a weight.

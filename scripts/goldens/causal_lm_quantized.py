@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 
 import torch
 import transformers
@@ -10,7 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from causal import GPT2, LLAMA3, MODELS, NEOX, cases, confirmed, lively, once, special_ids
 from common import checkpoint, wanted
-from packing import Awq, AwqGemv, Bnb, BnbInt8, Compressed, Floats, Gptq, HalfSteps
+from packing import Awq, AwqGemv, Bnb, BnbInt8, Compressed, Floats, Gptq, HalfSteps, StackedFloats
 
 
 def quantized(model_type, name, tokenizer, config, scheme):
@@ -32,13 +33,22 @@ def quantized(model_type, name, tokenizer, config, scheme):
         for name, experts in model.named_parameters():
             if ".experts." not in name or experts.dim() != 3:
                 continue
-            # Published checkpoints have a layer for each matrix of each expert.
+            if hasattr(scheme, "stacked"):
+                wide, tensors = scheme.stacked(name, experts.data)
+                experts.data = wide.contiguous()
+                stored.update({key: tensor.contiguous() for key, tensor in tensors.items()})
+                continue
+            # Most published checkpoints have a layer for each matrix of each expert.
             parts = ["gate_proj", "up_proj"] if name.endswith("gate_up_proj") else [name.rsplit(".", 1)[1]]
             for i, expert in enumerate(experts.data):
                 for part, matrix in zip(parts, expert.chunk(len(parts))):
                     weight, tensors = scheme(matrix.clone())
                     matrix.copy_(weight)
                     keep(f"{name.rsplit('.', 1)[0]}.{i}.{part}", {key: tensor for key, tensor in tensors.items() if key != "bias"})
+
+    def is_stacked(key):
+        """Whether it is an expert's matrix that lies in one tensor with others."""
+        return hasattr(scheme, "stacked") and re.search(r"\.experts\.(\d+\.)?[a-z_]+(\.weight)?$", key)
 
     def keep(layer, tensors):
         stored.update({f"{layer}.{key}": tensor.contiguous() for key, tensor in tensors.items()})
@@ -48,7 +58,7 @@ def quantized(model_type, name, tokenizer, config, scheme):
             return False
         path = folder / "model.safetensors"
         layers = {key.rsplit(".", 1)[0] for key in stored}
-        plain = {key: tensor for key, tensor in load_file(path).items() if not (key.endswith(".weight") and key[:-7] in layers)}
+        plain = {key: tensor for key, tensor in load_file(path).items() if not (key.endswith(".weight") and key[:-7] in layers) and not is_stacked(key)}
         save_file(plain | stored, path, metadata={"format": "pt"})
         written = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(written | {"quantization_config": scheme.config}, indent=2) + "\n")
@@ -92,3 +102,6 @@ quantized("mistral", "modelopt_nvfp4", LLAMA3, SHAPE, HalfSteps(modelopt=True))
 quantized("qwen3_moe", "gptq", NEOX, EXPERTS, Gptq(group_size=32, sym=True))
 quantized("qwen3_moe", "compressed_nvfp4", LLAMA3, EXPERTS, HalfSteps())
 quantized("qwen3_moe", "fp8", NEOX, EXPERTS, Floats(block=16))
+quantized("qwen3_moe", "fp8_stacked", LLAMA3, EXPERTS, StackedFloats(block=16))
+quantized("llama4_text", "fbgemm_fp8", LLAMA3, dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8, intermediate_size=32, intermediate_size_mlp=48,
+          max_position_embeddings=128, num_local_experts=3, num_experts_per_tok=1, interleave_moe_layer_step=1, tie_word_embeddings=True), StackedFloats())

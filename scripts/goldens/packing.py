@@ -188,6 +188,25 @@ class Floats:
         return numbers.float() * wide, {"weight": numbers, "weight_scale_inv" if self.block else "weight_scale": scales}
 
 
+class StackedFloats(Floats):
+    """8-bit floats of experts that stay in one tensor: as FBGEMM has them for Llama 4, a scale for each output, or a scale for each block."""
+
+    def __init__(self, block=None):
+        super().__init__(block)
+        if not block:
+            self.config = {"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["lm_head"]}
+
+    def stacked(self, name, experts):
+        """The widened experts, and the tensors that hold them. Those of Llama 4 are [inputs, outputs]."""
+        made = [self(expert if self.block else expert.T) for expert in experts]
+        wide = torch.stack([weight if self.block else weight.T for weight, _ in made])
+        numbers = torch.stack([tensors["weight"] if self.block else tensors["weight"].T for _, tensors in made])
+        scales = torch.stack([tensors["weight_scale_inv" if self.block else "weight_scale"] for _, tensors in made])
+        # (experts, 1, outputs) beside the first matrices, (experts, outputs, 1) beside the second ones.
+        scales = scales.transpose(1, 2) if not self.block and name.endswith("gate_up_proj") else scales
+        return wide, {name: numbers, f"{name}_scale_inv" if self.block else f"{name}_scale": scales}
+
+
 class Bnb:
     """bitsandbytes in 4 bits: sixteen floats, blocks along the rows one after another, and scales that may be quantized themselves."""
 

@@ -102,10 +102,10 @@ pub(super) fn is_packed(node: &Node) -> bool {
     node.domain == DOMAIN && node.op == OP
 }
 
-/// What a packed weight of few different floats is made of, and its shape; `None` for one of integers, which stay what they are.
+/// What a packed weight of floats is made of, and its shape; `None` for one of integers, which stay what they are.
 pub(super) fn floats(graph: &Graph, node: &Node) -> Result<Option<(Arc<Source>, [usize; 2])>> {
     let Layer { packing, source, .. } = Layer::read(graph, node, Accuracy::Full)?;
-    Ok((packing.layout == Layout::HalfSteps).then_some((source, [packing.rows, packing.columns])))
+    Ok(matches!(packing.layout, Layout::HalfSteps | Layout::Floats).then_some((source, [packing.rows, packing.columns])))
 }
 
 /// One packed weight.

@@ -121,7 +121,7 @@ impl Weights<'_> {
 
     fn source(&self, matrix: &Tensor, lies: Lies) -> Result<Option<Source>> {
         if let Some(node) = self.packed.get(&matrix.id()) {
-            let found = packed::floats(self.graph, node)?;
+            let found = packed::floats(self.graph, node)?.filter(|_| lies == Lies::ByRows);
             return Ok(found.map(|(source, sizes)| Source { floats: Floats::Packed(source), sizes }));
         }
         let Some(id) = self.casts.weight(self.graph, matrix.id(), 2) else { return Ok(None) };

@@ -56,6 +56,7 @@ const FORMATS: &[&str] = &[
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Config {
+    quant_method: Option<String>,
     bits: Option<usize>,
     group_size: Option<i64>,
     checkpoint_format: Option<String>,
@@ -115,6 +116,11 @@ impl Quantization {
         let known = METHODS.iter().any(|(name, _)| *name == method);
         let names = || METHODS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         (!known).then(|| format!("config.json: quantization_config: quant_method {method:?} is not known, only {}", names()))
+    }
+
+    /// Whether matrices that lie by columns, stacked, have their scales by columns as well.
+    pub(crate) fn scales_columns(&self) -> bool {
+        self.config.quant_method.as_deref() == Some("fbgemm_fp8")
     }
 
     /// The weight `key` in 4-bit floats, if it is so.

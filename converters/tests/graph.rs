@@ -1,12 +1,16 @@
 //! The graph builder: shapes, kept errors, weights by scope, passes.
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::Arc,
+};
 
 use formers_converters::{
     Dtype, ErrorKind, Weights,
     graph::{Body, Conv, Data, Dim, Graph, Tensor},
-    layers::{Mask, attention, embedding, linear, linear_no_bias},
+    layers::{Activation, GatedExperts, Mask, Routed, Weigh, attention, embedding, experts, linear, linear_no_bias},
     passes::{self, Storage, Target},
     quantize::{Bits, NBits},
     weights::Tensors,
@@ -167,11 +171,33 @@ fn weights_in_files_stay_there_and_converted_ones_take_fewer_bytes() {
     assert_eq!(model.bytes, writer::in_memory(&build()).unwrap().bytes);
     for (storage, most) in [(Storage::Float16, 2), (Storage::Int8, 1)] {
         let body = passes::store(build(), storage).unwrap();
-        let bytes: usize = body.initializers.values().map(|data| if let Data::Inline(bytes) = data { bytes.len() } else { 0 }).sum();
+        let made = |data: &&Data| !matches!(data, Data::Stored { .. });
+        let bytes: u64 = body.initializers.values().filter(made).map(Data::size).sum();
         assert!(bytes >= 64 * 128 * most && bytes < 64 * 128 * most + 1000, "{storage:?}: {bytes}");
         writer::write_folder(&body, folder.path(), "model.onnx").unwrap();
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         assert!(left.iter().all(|name| !name.ends_with(".part")), "{left:?}");
+    }
+}
+
+/// What a later pass asks for may have been pruned by an earlier one.
+#[test]
+fn constants_that_nothing_needed_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = checkpoint(folder.path(), &[("0.gate.weight", &[4, 8]), ("0.up.weight", &[4, 8]), ("0.down.weight", &[8, 4])]);
+    let graph = Graph::new("model", Dtype::F32);
+    let (weights, x) = (Weights::new(&graph, tensors), input(&graph, "b s 8"));
+    let scores = graph.input("scores", Dtype::F32, &dims("tokens 1"));
+    // What experts apart need, for nothing.
+    let names = GatedExperts { each: ["gate", "up", "down"], stacked: ["both", "down"] };
+    let routed = Routed::best(&scores, 1);
+    let _ = experts(&x, &routed, Weigh::Outputs, |expert, x| names.of(&weights, expert, Activation::Silu, x));
+    graph.output("y", &names.mixture(&weights, &routed, Activation::Silu, &x));
+    let body = passes::unpack(passes::lower(graph.finish().unwrap(), Target::Cpu).unwrap()).unwrap();
+    let mut known: BTreeSet<_> = body.inputs.iter().chain(body.initializers.keys()).copied().collect();
+    for node in &body.nodes {
+        assert!(node.inputs.iter().flatten().all(|id| known.contains(id)), "{node:?}");
+        known.extend(&node.outputs);
     }
 }
 

@@ -24,6 +24,7 @@ MODELS = GOLDENS / "generate" / "models"
 PROMPTS = ["The river Danube flows", "Hi", "My name is Wolfgang and I live in Berlin, near Zoë."]
 GREEDY = dict(do_sample=False, max_new_tokens=24)
 BY_COLUMN = ("gpt_oss", "llama4_text")  # experts are multiplied from the right
+OTHERS = ("bloom", "gemma2", "gpt2", "gpt_bigcode", "llama", "mistral", "opt", "phi3", "qwen2", "qwen3")  # what other goldens ask or export stays in 32 bits
 VARIETY = 8  # how many different tokens each answer has at least
 
 
@@ -37,6 +38,8 @@ def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coup
     if not wanted(model_type, name):
         return
     tokenizer = once(tokenizer)
+    if name in ("causal_lm", "causal_lm_b") and model_type not in OTHERS:
+        saving.setdefault("dtype", "bfloat16")  # as most are published, and half the bytes
     config = special_ids(tokenizer) | config
     filled = transformers.AutoConfig.for_model(model_type, **(config if whole is None else {"text_config": config, **whole}))
     head = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]

@@ -230,12 +230,6 @@ impl Body {
         ValueId(self.values.len() - 1)
     }
 
-    /// Forgets the weights and constants that nothing needs: one that is asked for later is made anew.
-    pub(crate) fn keep_initializers(&mut self, needed: impl Fn(ValueId) -> bool) {
-        self.initializers.retain(|id, _| needed(*id));
-        self.constants.retain(|_, id| needed(*id));
-    }
-
     /// The name gets a number where another weight has it (modules of sentence-transformers repeat theirs).
     pub(crate) fn add_initializer(&mut self, name: &str, dtype: Dtype, shape: &[usize], data: Data) -> ValueId {
         let count = self.counts.entry(format!("weight {name}")).or_default();

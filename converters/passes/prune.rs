@@ -15,6 +15,6 @@ pub(super) fn prune(mut body: Body) -> Body {
     }
     kept.reverse();
     body.nodes = kept;
-    body.keep_initializers(|id| needed.contains(&id));
+    body.initializers.retain(|id, _| needed.contains(id));
     body
 }

@@ -42,7 +42,8 @@ def loaded(name, dtype, rounds):
     model = transformers.AutoModelForCausalLM.from_pretrained(MODELS / name, dtype=torch.float32, attn_implementation="eager").eval()
     exact = logits(model, [[1, 2, 3]])
     store(model, dtype, rounds)
-    assert not torch.equal(exact, logits(model, [[1, 2, 3]])), f"{name}: nothing is stored in {dtype}"
+    # What a checkpoint has in bf16 is rarely too small for fp16, and else the same.
+    assert dtype == "fp16" or not torch.equal(exact, logits(model, [[1, 2, 3]])), f"{name}: nothing is stored in {dtype}"
     return model
 
 
@@ -148,7 +149,8 @@ def in_blocks(matrix):
     rows, columns = matrix.shape
     size = 64 if rows > columns else 32
     blocks = np.pad(matrix, ((0, 0), (0, -columns % size))).reshape(rows, -1, size)
-    usual = np.take_along_axis(blocks, np.abs(blocks).argmax(-1, keepdims=True), -1) / np.float32(-8)
+    low, high = blocks.min(-1, keepdims=True), blocks.max(-1, keepdims=True)
+    usual = np.where(high > -low, high, low) / np.float32(-8)
     scale, least = usual, np.full(usual.shape, np.inf)
     for extreme in (8, 7, 7.5, 8.5, 9):
         # The extreme itself may lie between two numbers, so this is computed as it is there.

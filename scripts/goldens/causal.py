@@ -28,11 +28,12 @@ OTHERS = ("bloom", "gemma2", "gpt2", "gpt_bigcode", "llama", "mistral", "opt", "
 VARIETY = 8  # how many different tokens each answer has at least
 
 
-def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, adjust=None, whole=None, **saving):
+def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coupled=None, extra_fields=None, adjust=None, whole=None, steady=False, **saving):
     """One folder: `config` and the special tokens of the tokenizer.
 
     `whole` is what a model that sees pictures as well has beside `config`, which is its text_config then.
     `extra` is a function of the folder that gives more cases; `extra_fields` go into config.json; `adjust` changes the model's weights once they are drawn.
+    `steady` asks for weights with which rounding does not grow from layer to layer.
     `coupled` says why answers of this model depend on the rest of their batch, or on the calls before: then nothing is asked in batches.
     """
     if not wanted(model_type, name):
@@ -44,7 +45,7 @@ def causal(model_type, name, tokenizer, config, thorough=False, extra=None, coup
     filled = transformers.AutoConfig.for_model(model_type, **(config if whole is None else {"text_config": config, **whole}))
     head = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
     checkpoint(model_type, name, head if whole is None else head.replace("ForCausalLM", "ForConditionalGeneration"), filled, tokenizer,
-               functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled),
+               functools.partial(cases, thorough=thorough, extra=extra, coupled=coupled), confirm=functools.partial(confirmed, coupled=coupled, steady=steady),
                initialize=lambda model: (lively(model), adjust and adjust(model)), under=MODELS, extra=extra_fields, **saving)
 
 
@@ -146,11 +147,19 @@ def empty(pipe):
     return Case("", **GREEDY)
 
 
-def confirmed(folder, coupled):
+def confirmed(folder, coupled, steady=False):
     """Answers do not depend on the batch, but where that is known; and the graph's answer is recorded, if its best tokens are clearly best."""
     golden = json.loads((folder / "golden.json").read_text("utf-8"))["cases"]
     alone, together = (row["answer"] for row in golden[1:3])
-    return (coupled or alone == together) and record_logits(folder)
+    return (coupled or alone == together) and record_logits(folder) and (not steady or rounding(folder) < 2e-5)
+
+
+@torch.no_grad()
+def rounding(folder):
+    """How far logits in 32 bits are from those in 64, as a share of the largest."""
+    few, many = (transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()(input_ids=torch.tensor([[3, 7, 5, 11, 2, 9]]), use_cache=False).logits.double()
+                 for dtype in (torch.float32, torch.float64))
+    return float((few - many).abs().max() / many.abs().max())
 
 
 @torch.no_grad()

@@ -87,4 +87,4 @@ ZAMBA2 = dict(hidden_size=24, num_hidden_layers=4, num_attention_heads=3, interm
 causal("zamba2", "causal_lm", LLAMA, dict(ZAMBA2, layers_block_type=["linear_attention", "hybrid", "linear_attention", "hybrid"]))
 causal("zamba2", "causal_lm_b", LLAMA3, dict(ZAMBA2, num_hidden_layers=5, mamba_ngroups=2, mamba_d_conv=3, layers_block_type=["linear_attention", "hybrid", "hybrid", "linear_attention", "hybrid"],
                                              num_mem_blocks=2, use_shared_attention_adapter=True, use_mem_rope=True, hidden_act="silu", rms_norm_eps=1e-3, tie_word_embeddings=False,
-                                             rope_parameters=dict(rope_type="default", rope_theta=100.0)), extra_fields={"layers_block_type": ["mamba", "hybrid", "hybrid", "mamba", "hybrid"]}, dtype="float16")
+                                             rope_parameters=dict(rope_type="default", rope_theta=100.0)), extra_fields={"layers_block_type": ["mamba", "hybrid", "hybrid", "mamba", "hybrid"]}, dtype="float16", steady=True)

@@ -12,12 +12,7 @@ use crate::{
     bert, heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "albert",
-    base: "albert",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "albert", base: "albert", heads: Head::ENCODER, build };
 
 /// More layers than anybody shares weights among: what goes beyond is a damaged config.
 const MAX_LAYERS: usize = 1024;

@@ -6,7 +6,7 @@ use formers_converters::{
     graph::{Body, Tensor},
     layers::linear_no_bias,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     architecture::{Architecture, Head, Request},
@@ -24,9 +24,13 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     if let Some(other) = named.filter(|name| name != "xielu") {
         return Err(Error::unsupported(format!("config.json: hidden_act: {other} is not known for apertus, only \"xielu\"")));
     }
-    let (tensors, modules) = (request.tensors.clone(), Vec::new());
-    let request = &Request { config: &config, tensors, head: request.head, float: request.float, modules, caller: request.caller };
-    let cfg = Config::of(request, &defaults(&config))?;
+    let request = &request.with(&config);
+    let mut defaults = json!({"max_position_embeddings": 65_536, "rms_norm_eps": 1e-5, "rope_theta": 12_000_000.0});
+    let rope = json!({
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
+    });
+    Config::rope_or(request, &mut defaults, rope);
+    let cfg = Config::of(request, &defaults)?;
     let norm = Norm::Rms(cfg.rms_norm_eps);
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {
         "v" => x.clone(),
@@ -44,17 +48,6 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)
-}
-
-fn defaults(config: &Value) -> Value {
-    let mut defaults = json!({"max_position_embeddings": 65_536, "rms_norm_eps": 1e-5, "rope_theta": 12_000_000.0});
-    if !["rope_scaling", "rope_parameters"].iter().any(|key| config.get(key).is_some_and(|value| !value.is_null())) {
-        defaults["rope_scaling"] = json!({
-            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 8192,
-        });
-    }
-    defaults
 }
 
 /// `αₚ x² + β x` above zero, and `αₙ (exp(min(x, ε)) - 1 - x) + β x` below.

@@ -9,12 +9,7 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "arcee",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "arcee", base: "model", heads: Head::DECODER, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"hidden_act": "relu2", "max_position_embeddings": 4096, "rms_norm_eps": 1e-5}))?;

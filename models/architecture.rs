@@ -73,6 +73,14 @@ impl Head {
         (Self::Seq2SeqLm, "ForConditionalGeneration"),
     ];
 
+    /// What text encoders have.
+    pub(crate) const ENCODER: &[Self] =
+        &[Self::Base, Self::MaskedLm, Self::SequenceClassification, Self::TokenClassification, Self::QuestionAnswering];
+    /// What decoders have that also judge whole texts.
+    pub(crate) const DECODER: &[Self] = &[Self::CausalLm, Self::SequenceClassification, Self::TokenClassification, Self::QuestionAnswering];
+    /// The same, but for answers to questions.
+    pub(crate) const DECODER_WITH_LABELS: &[Self] = &[Self::CausalLm, Self::SequenceClassification, Self::TokenClassification];
+
     /// The ending of the class name, such as `ForMaskedLM`.
     pub fn suffix(self) -> &'static str {
         Self::ALL.iter().find(|(head, _)| *head == self).map_or("Model", |(_, suffix)| suffix)
@@ -117,6 +125,12 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The same request for another config: of a model within, or of this one with its fields settled.
+    pub(crate) fn with<'b>(&self, config: &'b Value) -> Request<'b> {
+        let Self { head, float, caller, .. } = *self;
+        Request { config, tensors: self.tensors.clone(), head, float, modules: Vec::new(), caller }
+    }
+
     /// The graphs of the text model within one that sees pictures as well: `text_config` says what it is, and how its weights are
     /// quantized stands beside that.
     pub(crate) fn of_text(&self, build: impl FnOnce(&Request) -> Result<Vec<Body>>) -> Result<Vec<Body>> {
@@ -129,8 +143,7 @@ impl Request<'_> {
                 }
             }
         }
-        let (tensors, modules) = (self.tensors.clone(), Vec::new());
-        build(&Request { config: &config, tensors, head: self.head, float: self.float, modules, caller: self.caller })
+        build(&self.with(&config))
     }
 
     /// `config.json` as the architecture's own struct.

@@ -13,12 +13,8 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "biogpt",
-    base: "biogpt",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "biogpt", base: "biogpt", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -15,12 +15,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "num_attention_heads": 48, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5,
         "sliding_window": 8192, "rope_theta": 1_000_000.0,
     });
-    if !["rope_scaling", "rope_parameters"].iter().any(|key| request.config.get(key).is_some_and(|value| !value.is_null())) {
-        defaults["rope_scaling"] = json!({
-            "rope_type": "llama3", "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 8192,
-        });
-    }
+    let rope = json!({
+        "rope_type": "llama3", "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
+    });
+    Config::rope_or(request, &mut defaults, rope);
     let cfg = Config::of(request, &defaults)?;
     let window = |layer| cfg.sliding_window.filter(|_| cfg.slides(layer, |layer| layer % 4 != 0));
     decoder(request, &cfg, &Variant { qkv_bias: false, output_bias: false, window: &window, ..Variant::new(&cfg)? })

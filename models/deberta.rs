@@ -16,12 +16,7 @@ use crate::{
     heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "deberta",
-    base: "deberta",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deberta", base: "deberta", heads: Head::ENCODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

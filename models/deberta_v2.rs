@@ -18,12 +18,7 @@ use crate::{
     inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "deberta-v2",
-    base: "deberta",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deberta-v2", base: "deberta", heads: Head::ENCODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -16,12 +16,8 @@ use crate::{
     mla::Latent,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "deepseek_v3",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "deepseek_v3", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 /// How layers choose among experts that are scored one by one; successors do so as well.
 #[derive(Deserialize)]

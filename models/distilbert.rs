@@ -12,12 +12,7 @@ use crate::{
     heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "distilbert",
-    base: "distilbert",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "distilbert", base: "distilbert", heads: Head::ENCODER, build };
 
 const EPSILON: f32 = 1e-12;
 

@@ -29,8 +29,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 fn side<'a>(request: &'a Request, name: &str) -> Result<Request<'a>> {
     let config = request.config.get(name).filter(|config| config.is_object());
     let config = config.ok_or_else(|| Error::config(format!("config.json: {name}: a model of its own stands there, and this has none")))?;
-    let Request { head, float, caller, .. } = *request;
-    Ok(Request { config, tensors: request.tensors.clone(), head, float, modules: Vec::new(), caller })
+    Ok(request.with(config))
 }
 
 fn encoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body> {

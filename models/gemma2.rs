@@ -12,12 +12,7 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gemma2",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma2", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 struct Own {

@@ -9,12 +9,7 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "glm4",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &glm::defaults())?;

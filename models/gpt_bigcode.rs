@@ -12,12 +12,8 @@ use crate::{
     gpt2::{USUAL_NAMES, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gpt_bigcode",
-    base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "gpt_bigcode", base: "transformer", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -14,12 +14,7 @@ use crate::{
     gpt2::{Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gpt_neo",
-    base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neo", base: "transformer", heads: Head::DECODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -16,12 +16,7 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gpt_neox",
-    base: "gpt_neox",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neox", base: "gpt_neox", heads: Head::DECODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -14,12 +14,8 @@ use crate::{
     mixture::scores,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gpt_oss",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "gpt_oss", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 struct Own {

@@ -18,12 +18,7 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "llama",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "llama", base: "model", heads: Head::DECODER, build };
 
 /// What Llama and its relatives say in `config.json`.
 #[derive(Deserialize)]
@@ -77,6 +72,14 @@ impl Config {
     /// The config, with what a relative takes for fields that are not there.
     pub(crate) fn of(request: &Request, defaults: &Value) -> Result<Self> {
         Ok(Self { rope: request.config_over(defaults)?, ..request.config_over(defaults)? })
+    }
+
+    /// Adds the rotary positions that a relative takes where the config says nothing of them.
+    pub(crate) fn rope_or(request: &Request, defaults: &mut Value, rope_scaling: Value) {
+        let says = |key: &str| request.config.get(key).is_some_and(|value| !value.is_null());
+        if !says("rope_scaling") && !says("rope_parameters") {
+            defaults["rope_scaling"] = rope_scaling;
+        }
     }
 
     pub(crate) fn head_dim(&self) -> usize {

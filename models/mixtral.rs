@@ -14,12 +14,7 @@ use crate::{
     mixture::{by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mixtral",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mixtral", base: "model", heads: Head::DECODER, build };
 
 /// Gate, up and down as older code names them.
 pub(crate) const EXPERTS: GatedExperts = GatedExperts { each: ["w1", "w3", "w2"], stacked: ["gate_up_proj", "down_proj"] };

@@ -13,46 +13,41 @@ use crate::{
     heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "modernbert",
-    base: "model",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "modernbert", base: "model", heads: Head::ENCODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct Config {
-    hidden_size: usize,
-    num_attention_heads: usize,
-    num_hidden_layers: usize,
-    hidden_activation: Activation,
-    max_position_embeddings: usize,
-    norm_eps: f32,
-    norm_bias: bool,
-    attention_bias: bool,
-    mlp_bias: bool,
-    layer_types: Option<Vec<LayerType>>,
-    global_attn_every_n_layers: usize,
-    local_attention: usize,
-    global_rope_theta: f64,
-    local_rope_theta: Option<f64>,
-    classifier_pooling: ClassifierPooling,
-    classifier_bias: bool,
-    classifier_activation: Activation,
-    tie_word_embeddings: bool,
+pub(crate) struct Config {
+    pub(crate) hidden_size: usize,
+    pub(crate) num_attention_heads: usize,
+    pub(crate) num_hidden_layers: usize,
+    pub(crate) hidden_activation: Activation,
+    pub(crate) max_position_embeddings: usize,
+    pub(crate) norm_eps: f32,
+    pub(crate) norm_bias: bool,
+    pub(crate) attention_bias: bool,
+    pub(crate) mlp_bias: bool,
+    pub(crate) layer_types: Option<Vec<LayerType>>,
+    pub(crate) global_attn_every_n_layers: usize,
+    pub(crate) local_attention: usize,
+    pub(crate) global_rope_theta: f64,
+    pub(crate) local_rope_theta: Option<f64>,
+    pub(crate) classifier_pooling: ClassifierPooling,
+    pub(crate) classifier_bias: bool,
+    pub(crate) classifier_activation: Activation,
+    pub(crate) tie_word_embeddings: bool,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
 #[serde(rename_all = "snake_case")]
-enum LayerType {
+pub(crate) enum LayerType {
     FullAttention,
     SlidingAttention,
 }
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum ClassifierPooling {
+pub(crate) enum ClassifierPooling {
     Cls,
     Mean,
 }
@@ -83,7 +78,7 @@ impl Default for Config {
 }
 
 impl Config {
-    fn layer_type(&self, layer: usize) -> Result<LayerType> {
+    pub(crate) fn layer_type(&self, layer: usize) -> Result<LayerType> {
         match &self.layer_types {
             Some(types) => {
                 types.get(layer).copied().ok_or_else(|| Error::config(format!("config.json: layer_types says nothing about layer {layer}")))
@@ -92,6 +87,14 @@ impl Config {
             None if layer.is_multiple_of(self.global_attn_every_n_layers) => Ok(LayerType::FullAttention),
             None => Ok(LayerType::SlidingAttention),
         }
+    }
+
+    pub(crate) fn head_size(&self) -> usize {
+        self.hidden_size / self.num_attention_heads.max(1)
+    }
+
+    pub(crate) fn norm(&self, w: &Weights, x: &Tensor) -> Tensor {
+        layer_norm_if(w, self.norm_eps, x, self.norm_bias)
     }
 }
 
@@ -130,9 +133,8 @@ struct Attention {
 
 fn encoder(cfg: &Config, rope: &RopeConfig, w: &Weights, text: &inputs::Text) -> Result<Tensor> {
     let length = text.length();
-    let size = cfg.hidden_size / cfg.num_attention_heads.max(1);
     let rotary = |layer_type: &str, theta| {
-        let frequencies = rope.of_layer_type(layer_type).frequencies(size, theta, cfg.max_position_embeddings)?;
+        let frequencies = rope.of_layer_type(layer_type).frequencies(cfg.head_size(), theta, cfg.max_position_embeddings)?;
         Result::Ok(Rotary::for_length(&frequencies, &length, Pairs::Halves))
     };
     let everywhere = Mask::padding(&text.attention_mask);
@@ -142,16 +144,15 @@ fn encoder(cfg: &Config, rope: &RopeConfig, w: &Weights, text: &inputs::Text) ->
     };
     let global = Attention { rotary: rotary("full_attention", cfg.global_rope_theta)?, mask: everywhere };
 
-    let norm = |w: &Weights, x: &Tensor| layer_norm_if(w, cfg.norm_eps, x, cfg.norm_bias);
-    let mut x = norm(&w.pp("embeddings.norm"), &embedding(&w.pp("embeddings.tok_embeddings"), &text.input_ids));
+    let mut x = cfg.norm(&w.pp("embeddings.norm"), &embedding(&w.pp("embeddings.tok_embeddings"), &text.input_ids));
     for (i, w) in w.layers("layers", cfg.num_hidden_layers).enumerate() {
         let attention = if cfg.layer_type(i)? == LayerType::SlidingAttention { &local } else { &global };
         // The norm of the embeddings stands in for that of the first layer.
-        let h = if i == 0 { x.clone() } else { norm(&w.pp("attn_norm"), &x) };
+        let h = if i == 0 { x.clone() } else { cfg.norm(&w.pp("attn_norm"), &x) };
         x = &x + self_attention(cfg, &w.pp("attn"), &h, attention);
-        x = &x + mlp(cfg, &w.pp("mlp"), &norm(&w.pp("mlp_norm"), &x));
+        x = &x + mlp(cfg, &w.pp("mlp"), &cfg.norm(&w.pp("mlp_norm"), &x));
     }
-    Ok(norm(&w.pp("final_norm"), &x))
+    Ok(cfg.norm(&w.pp("final_norm"), &x))
 }
 
 fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, shared: &Attention) -> Tensor {
@@ -159,17 +160,18 @@ fn self_attention(cfg: &Config, w: &Weights, x: &Tensor, shared: &Attention) -> 
     let qkv = linear_if(&w.pp("Wqkv"), x, cfg.attention_bias).chunk(-1, 3);
     let [query, key, value] = qkv.as_slice() else { return x.clone() };
     let (query, key) = (shared.rotary.of(query, heads), shared.rotary.of(key, heads));
-    let a = attention(&query, &key, value, heads, attention::scale(cfg.hidden_size / heads.max(1)), &shared.mask);
+    let a = attention(&query, &key, value, heads, attention::scale(cfg.head_size()), &shared.mask);
     linear_if(&w.pp("Wo"), &a, cfg.attention_bias)
 }
 
-fn mlp(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
+/// The gated feed-forward part of a layer, of which one matrix gives both halves.
+pub(crate) fn mlp(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
     let both = linear_if(&w.pp("Wi"), x, cfg.mlp_bias).chunk(-1, 2);
     let [x, gate] = both.as_slice() else { return x.clone() };
     linear_if(&w.pp("Wo"), &(cfg.hidden_activation.of(x) * gate), cfg.mlp_bias)
 }
 
-fn head(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
-    let h = cfg.classifier_activation.of(&linear_if(&w.pp("dense"), x, cfg.classifier_bias));
-    layer_norm_if(&w.pp("norm"), cfg.norm_eps, &h, cfg.norm_bias)
+/// What stands before words and labels.
+pub(crate) fn head(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
+    cfg.norm(&w.pp("norm"), &cfg.classifier_activation.of(&linear_if(&w.pp("dense"), x, cfg.classifier_bias)))
 }

@@ -12,12 +12,7 @@ use crate::{
     heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mpnet",
-    base: "mpnet",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mpnet", base: "mpnet", heads: Head::ENCODER, build };
 
 /// Transformers goes by these numbers, whatever `pad_token_id` and `relative_attention_num_buckets` say.
 const PADDING: i64 = 1;

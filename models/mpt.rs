@@ -16,12 +16,7 @@ use crate::{
     heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mpt",
-    base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mpt", base: "transformer", heads: Head::DECODER, build };
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -15,12 +15,8 @@ use crate::{
     llama::{Config, Layers, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "persimmon",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "persimmon", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 struct Own {

@@ -31,8 +31,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "router_jitter_noise": 0.01,
     });
     let config = settled(request.config)?;
-    let (tensors, modules) = (request.tensors.clone(), Vec::new());
-    let request = &Request { config: &config, tensors, head: request.head, float: request.float, modules, caller: request.caller };
+    let request = &request.with(&config);
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = mixtral::scope(w);

@@ -14,12 +14,7 @@ use crate::{
     mixture::{EXPERTS, by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "qwen2_moe",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen2_moe", base: "model", heads: Head::DECODER, build };
 
 /// Which layers are mixtures, and how they choose.
 #[derive(Deserialize)]

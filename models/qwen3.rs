@@ -12,12 +12,7 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "qwen3",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3", base: "model", heads: Head::DECODER, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;

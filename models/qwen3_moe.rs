@@ -14,12 +14,7 @@ use crate::{
     qwen2_moe::Sparse,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "qwen3_moe",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_moe", base: "model", heads: Head::DECODER, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

@@ -16,12 +16,7 @@ use crate::{
     qwen2_moe::{self, Sparse},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "qwen3_next",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_next", base: "model", heads: Head::DECODER, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();

@@ -12,12 +12,7 @@ use crate::{
     bert, heads, inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "roformer",
-    base: "roformer",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "roformer", base: "roformer", heads: Head::ENCODER, build };
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -9,12 +9,7 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "smollm3",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "smollm3", base: "model", heads: Head::DECODER, build };
 
 #[derive(Deserialize)]
 struct Own {

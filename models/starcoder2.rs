@@ -11,12 +11,8 @@ use crate::{
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "starcoder2",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "starcoder2", base: "model", heads: Head::DECODER_WITH_LABELS, build };
 
 #[derive(Deserialize)]
 struct Own {

@@ -83,7 +83,7 @@ impl Config {
     /// Whether later layers look at what this one keeps: it is the last of its kind that keeps any.
     fn is_looked_at(&self, layer: usize) -> bool {
         let (first, kind) = (self.first_shared(), self.slides(layer));
-        layer < first && first < self.num_hidden_layers && (layer + 1..first).all(|later| self.slides(later) != kind)
+        layer < first && first < self.num_hidden_layers && (layer + 1..first.min(MOST)).all(|later| self.slides(later) != kind)
     }
 }
 

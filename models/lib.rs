@@ -71,6 +71,7 @@ mod granitemoeshared;
 mod helium;
 mod hunyuan_v1_dense;
 mod hunyuan_v1_moe;
+mod hyperclovax;
 mod internlm3;
 mod iquestcoder;
 mod jais2;
@@ -87,12 +88,14 @@ mod mamba;
 mod mamba2;
 mod marian;
 mod mbart;
+mod mellum;
 mod minicpm3;
 mod minimax_m2;
 mod ministral;
 mod ministral3;
 mod mistral;
 mod mixtral;
+mod mllama;
 mod mobilebert;
 mod modernbert;
 mod modernbert_decoder;
@@ -144,6 +147,7 @@ mod xglm;
 mod xlm_roberta;
 mod xlm_roberta_xl;
 mod xlnet;
+mod youtu;
 mod zamba2;
 
 pub use architecture::{Architecture, Head, Request};
@@ -209,6 +213,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     helium::ARCHITECTURE,
     hunyuan_v1_dense::ARCHITECTURE,
     hunyuan_v1_moe::ARCHITECTURE,
+    hyperclovax::ARCHITECTURE,
     internlm3::ARCHITECTURE,
     iquestcoder::ARCHITECTURE,
     jais2::ARCHITECTURE,
@@ -225,12 +230,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mamba2::ARCHITECTURE,
     marian::ARCHITECTURE,
     mbart::ARCHITECTURE,
+    mellum::ARCHITECTURE,
     minicpm3::ARCHITECTURE,
     minimax_m2::ARCHITECTURE,
     ministral::ARCHITECTURE,
     ministral3::ARCHITECTURE,
     mistral::ARCHITECTURE,
     mixtral::ARCHITECTURE,
+    mllama::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     modernbert_decoder::ARCHITECTURE,
@@ -282,6 +289,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     xlm_roberta::ARCHITECTURE,
     xlm_roberta_xl::ARCHITECTURE,
     xlnet::ARCHITECTURE,
+    youtu::ARCHITECTURE,
     zamba2::ARCHITECTURE,
 ];
 

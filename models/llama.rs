@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) sliding_window: Option<usize>,
     pub(crate) use_sliding_window: bool,
     max_window_layers: usize,
-    num_nextn_predict_layers: usize,
+    num_nextn_predict_layers: Option<usize>,
     pub(crate) layer_types: Option<Vec<String>>,
     #[serde(skip)]
     pub(crate) rope: RopeConfig,
@@ -61,7 +61,7 @@ impl Default for Config {
             sliding_window: None,
             use_sliding_window: false,
             max_window_layers: 28,
-            num_nextn_predict_layers: 0,
+            num_nextn_predict_layers: None,
             layer_types: None,
             rope: RopeConfig::default(),
         }
@@ -113,6 +113,8 @@ impl Config {
 
 /// What relatives do in their own ways; [`Variant::new`] is Llama's.
 pub(crate) struct Variant<'a> {
+    /// Whether a layer is one that nothing passes through.
+    pub(crate) stays_out: &'a dyn Fn(usize) -> bool,
     /// How hidden states are normalized,
     pub(crate) norm: Norm,
     /// and where in a layer.
@@ -168,6 +170,7 @@ impl Variant<'_> {
     /// Llama itself.
     pub(crate) fn new(cfg: &Config) -> Result<Self> {
         Ok(Self {
+            stays_out: &|_| false,
             norm: Norm::Rms(cfg.rms_norm_eps),
             order: Order::BEFORE,
             last_norm: "norm",
@@ -213,7 +216,7 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
     let norm = |x: &Tensor| variant.norm.of(&base.pp(variant.last_norm), x);
     heads::answer(request, &decoding, &w, &x, norm, |hidden| vocabulary(cfg, variant, &w, &base, hidden));
     // What looks further ahead than the next token serves speculation only, and lies behind the other layers.
-    for ahead in 0..cfg.num_nextn_predict_layers.min(MOST_AHEAD) {
+    for ahead in 0..cfg.num_nextn_predict_layers.unwrap_or_default().min(MOST_AHEAD) {
         base.skip(&format!("layers.{}.", cfg.num_hidden_layers.saturating_add(ahead)));
     }
     Ok(vec![request.finish(graph, &w, &base)?])
@@ -262,19 +265,22 @@ impl<'a> Layers<'a> {
 
     fn layer(&self, w: &Weights, x: &Tensor, index: usize) -> Tensor {
         let Self { cfg, variant, .. } = self;
+        if (variant.stays_out)(index) {
+            ["cross_attn", "input_layernorm", "mlp", "post_attention_layernorm"].iter().for_each(|part| w.skip(part));
+            return x.clone();
+        }
         let norm = |name: Option<&str>, x: &Tensor| name.map_or_else(|| x.clone(), |name| variant.norm.of(&w.pp(name), x));
         let mixed = |x: &Tensor| (variant.mixer)(self, w, x, index).unwrap_or_else(|| self.attention(&w.pp("self_attn"), x, index));
-        let attention = |x: &Tensor| scaled(mixed(x), variant.residual_scale);
         let mlp = |x: &Tensor| (variant.mixture)(w, x, index).unwrap_or_else(|| variant.mlp.of(&w.pp("mlp"), cfg.hidden_act, x));
         match variant.order {
             Order::InTurn { attention: (before, after), mlp: (before_mlp, after_mlp) } => {
-                let x = x + norm(after, &attention(&norm(before, x)));
+                let x = x + scaled(norm(after, &mixed(&norm(before, x))), variant.residual_scale);
                 let h = norm(after_mlp, &mlp(&norm(before_mlp, &x)));
                 x + scaled(h, variant.residual_scale)
             }
             Order::SideBySide { before } => {
                 let h = norm(Some(before), x);
-                x + attention(&h) + scaled(mlp(&h), variant.residual_scale)
+                x + scaled(mixed(&h), variant.residual_scale) + scaled(mlp(&h), variant.residual_scale)
             }
         }
     }

@@ -32,9 +32,10 @@ pub(crate) fn check(config: &Value, tensors: &Tensors) -> Result<()> {
             continue;
         };
         let size = value.as_u64().ok_or_else(|| Error::config(format!("config.json: {field}: {value} is no size")))?;
-        // A decoder may write with words of its own.
+        // A decoder may write with words of its own, and where pictures are looked at, they have rows behind those of words.
         let own = |key: &str| {
-            *field == "vocab_size" && ends_with(key, "decoder.embed_tokens.weight") && config.get("decoder_vocab_size").is_some()
+            let writes = ends_with(key, "decoder.embed_tokens.weight") && config.get("decoder_vocab_size").is_some();
+            *field == "vocab_size" && (writes || config.get("cross_attention_layers").is_some())
         };
         for key in tensors.names().filter(|name| rule.keys.iter().any(|end| ends_with(name, end)) && !own(name)) {
             let Some(shape) = tensors.get(key).map(|tensor| &tensor.shape).filter(|shape| shape.len() == 2) else { continue };

@@ -20,6 +20,10 @@ causal("cwm", "causal_lm", LLAMA3, dict(GROUPED, head_dim=8, sliding_window=6, l
 causal("cwm", "causal_lm_b", LLAMA3, dict(GROUPED, num_hidden_layers=3, num_key_value_heads=1, head_dim=12, sliding_window=5, mlp_bias=True, tie_word_embeddings=True),
        without=["rope_parameters", "layer_types"])
 
+causal("hyperclovax", "causal_lm", GPT2_BOTH, dict(GROUPED, embedding_multiplier=6.0, logits_scaling=0.5, residual_multiplier=0.5))
+causal("hyperclovax", "causal_lm_b", GPT2_SAVED, dict(GROUPED, num_key_value_heads=1, use_post_norm=False, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, attention_multiplier=0.6,
+                                                      embedding_multiplier=0.7, logits_scaling=2.0, residual_multiplier=1.3, **rope(100.0)))
+
 causal("internlm3", "causal_lm", LLAMA, dict(GROUPED, head_dim=8))
 causal("internlm3", "causal_lm_b", LLAMA, dict(GROUPED, num_key_value_heads=1, head_dim=12, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3, **rope(100.0)), generation=4,
        without=["attention_bias", "mlp_bias"], extra_fields={"qkv_bias": True, "bias": True})
@@ -50,6 +54,15 @@ causal("vaultgemma", "causal_lm", GEMMA, dict(GROUPED, head_dim=8, query_pre_att
 causal("vaultgemma", "causal_lm_b", GEMMA, dict(GROUPED, num_key_value_heads=1, head_dim=12, query_pre_attn_scalar=5, sliding_window=5, layer_types=LAYERS["layer_types"], attention_bias=True,
                                                 attn_logit_softcapping=3.0, final_logit_softcapping=None, rms_norm_eps=1e-3, **rope(100.0)))
 
+def without_padding(model):
+    """The reference makes the row of the padding token zero when it loads a checkpoint."""
+    model.model.embed_tokens.weight.data[model.config.pad_token_id] = 0.0
+
+
+causal("youtu", "causal_lm", LLAMA3, dict(LATENT, num_key_value_heads=4), adjust=without_padding)
+causal("youtu", "causal_lm_b", LLAMA, dict(LATENT, num_key_value_heads=4, q_lora_rank=None, kv_lora_rank=10, v_head_dim=9, rope_interleave=False, attention_bias=True, tie_word_embeddings=False,
+                                           rms_norm_eps=1e-3, **rope(100.0)), adjust=without_padding)
+
 # ---- mixtures of experts
 
 TINY = dict(GROUPED, intermediate_size=12)
@@ -79,6 +92,13 @@ causal("granitemoeshared", "causal_lm_b", GPT2_SAVED, dict(TINY, num_key_value_h
 causal("hunyuan_v1_moe", "causal_lm", LLAMA3, dict(TINY, head_dim=8, num_experts=4, moe_topk=2))
 causal("hunyuan_v1_moe", "causal_lm_b", LLAMA3, dict(TINY, num_key_value_heads=1, head_dim=12, num_experts=5, moe_topk=[3, 1], attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-3,
                                                      **rope(100.0)), own_keys=True)
+
+MELLUM = dict(TINY, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, sliding_window=6, layer_types=LAYERS["layer_types"])
+causal("mellum", "causal_lm", LLAMA3, MELLUM)
+causal("mellum", "causal_lm_b", LLAMA, dict(MELLUM, num_key_value_heads=1, num_experts=5, num_experts_per_tok=3, norm_topk_prob=False, mlp_layer_types=["dense", "sparse"], attention_bias=True,
+                                            tie_word_embeddings=True, rms_norm_eps=1e-3,
+                                            rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+                                                             "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1000.0}}), own_keys=True)
 
 causal("minimax_m2", "causal_lm", LLAMA3, dict(TINY, head_dim=16, num_local_experts=4, num_experts_per_tok=2, **rope(10000.0, partial_rotary_factor=0.5)))
 causal("minimax_m2", "causal_lm_b", LLAMA, dict(TINY, num_key_value_heads=1, head_dim=12, num_local_experts=5, num_experts_per_tok=3, tie_word_embeddings=True, rms_norm_eps=1e-3,

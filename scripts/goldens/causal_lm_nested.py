@@ -46,3 +46,12 @@ causal("gemma4_text", "causal_lm_b", GEMMA, dict(GEMMA4, num_hidden_layers=3, la
 EYES_G = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1, head_dim=8, patch_size=2, position_embedding_size=4)
 causal("gemma4", "causal_lm", GEMMA, dict(GEMMA4, num_kv_shared_layers=2), whole=dict(vision_config=EYES_G), adjust=alive, dtype="float16")
 causal("gemma4", "causal_lm_b", GEMMA, dict(GEMMA4, num_kv_shared_layers=1), whole=dict(vision_config=EYES_G), adjust=alive, own_keys=True, dtype="float16")
+
+# Layers that look at pictures stay out.
+EYES_M = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_global_layers=1, attention_heads=1, num_channels=1, image_size=4, patch_size=2, max_num_tiles=1, vision_output_dim=16,
+              intermediate_layers_indices=[0], supported_aspect_ratios=[[1, 1]])
+MLLAMA = dict(GROUPED, num_hidden_layers=3, cross_attention_layers=[1])
+causal("mllama", "causal_lm", LLAMA3, MLLAMA, whole=dict(vision_config=EYES_M, tie_word_embeddings=False), dtype="float16")
+causal("mllama", "causal_lm_b", LLAMA3, dict(MLLAMA, num_key_value_heads=1, cross_attention_layers=[2], num_hidden_layers=4,
+                                             rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)),
+       whole=dict(vision_config=EYES_M, tie_word_embeddings=False), dtype="float16")

@@ -24,6 +24,8 @@ pub struct NBits {
     pub wide_block_size: Option<usize>,
     /// Takes the scale with the least squared error of several near the usual one, where 4 bits are symmetric.
     pub least_error: bool,
+    /// Rounds scales to what 16 bits express, whatever their type in the graph, so that they can be read as such; not those that are too small.
+    pub half_scales: bool,
     /// Whether 0 lies in the middle of the range, so that there are no zero points.
     pub symmetric: bool,
     /// The type of the scales in the graph, `F32` or `F16`: weights are divided by what the scale is after rounding to it.
@@ -32,7 +34,15 @@ pub struct NBits {
 
 impl Default for NBits {
     fn default() -> Self {
-        Self { bits: Bits::Four, block_size: 32, wide_block_size: None, least_error: false, symmetric: true, scale_dtype: Dtype::F32 }
+        Self {
+            bits: Bits::Four,
+            block_size: 32,
+            wide_block_size: None,
+            least_error: false,
+            half_scales: false,
+            symmetric: true,
+            scale_dtype: Dtype::F32,
+        }
     }
 }
 
@@ -94,7 +104,7 @@ impl NBits {
     /// 4 bits with about the error that blocks of 32 have by default, and fewer bytes: scales of least error make up for the larger
     /// blocks of wide matrices, which are most of a language model. One token reads every byte once.
     pub fn compact() -> Self {
-        Self { wide_block_size: Some(64), least_error: true, ..Self::default() }
+        Self { wide_block_size: Some(64), least_error: true, half_scales: true, ..Self::default() }
     }
 
     /// How many weights of a matrix share a scale.
@@ -168,7 +178,10 @@ impl Grid {
             let zero_point = if scale == 0.0 { min } else { 0.0 - min / scale };
             (scale, zero_point.round().clamp(0.0, f32::from(largest)) as u8)
         };
-        let scale = if options.scale_dtype == Dtype::F16 { f16::from_f32(exact).to_f32() } else { exact };
+        let half = f16::from_f32(exact).to_f32();
+        // Below this, rounding to 16 bits would take more than rounding to 4 does; above, it takes a two-thousandth.
+        let rounded = options.scale_dtype == Dtype::F16 || options.half_scales && half.is_finite() && exact.abs() >= 1e-6;
+        let scale = if rounded { half } else { exact };
         let steps = if scale == 0.0 { 0.0 } else { 1.0 / scale };
         if !scale.is_finite() {
             return Err(Error::tensor(format!("row {row} has numbers up to {max}, whose scale does not fit {:?}", options.scale_dtype)));

@@ -8,6 +8,7 @@ mod device;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod huge_pages;
+mod kernels;
 mod library;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // what only texts ask
 pub(crate) mod memory;

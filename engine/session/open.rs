@@ -6,7 +6,7 @@ use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBui
 
 use super::providers::{PROVIDERS, Provider};
 use super::runtime::{self, Runtime};
-use super::{Device, Optimization, SessionOptions, Spinning, raw, threads};
+use super::{Device, Optimization, SessionOptions, Spinning, kernels, raw, threads};
 use crate::{Error, ErrorKind, Result};
 
 /// Where a graph comes from.
@@ -68,14 +68,17 @@ fn open_on(
     in_library: &[String],
 ) -> Result<Opened> {
     let builder = configure(runtime, source, options, device).map_err(raw::runtime_error)?;
+    let (builder, prepared) = with_kernels(builder, source, options, device)?;
     let builder = limit_memory(runtime, builder, options, device)?;
     let mut builder = provider.add(builder, &device, options, in_library)?;
     #[cfg(target_os = "linux")]
     let before = (device == Device::Cpu).then(super::huge_pages::Before::now);
-    let session = match source {
-        Source::File(path) => builder.commit_from_file(path),
-        Source::Memory { model, .. } => builder.commit_from_memory(model),
+    let session = match (&prepared, source) {
+        (Some(model), _) => builder.commit_from_memory(model),
+        (None, Source::File(path)) => builder.commit_from_file(path),
+        (None, Source::Memory { model, .. }) => builder.commit_from_memory(model),
     };
+    drop(prepared);
     let session = session.map_err(|error| open_error(error, source, device))?;
     #[cfg(target_os = "linux")]
     if let Some(before) = before {
@@ -110,9 +113,7 @@ fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, d
         builder = builder.with_profiling(path)?;
     }
     if let Source::Memory { external_data_folder: Some(folder), .. } = source {
-        let folder = folder.to_str().filter(|folder| !folder.contains('\0'));
-        let folder = folder.ok_or_else(|| ort::Error::new("the folder of the weights has a name that is not UTF-8"))?;
-        builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", plain(folder))?;
+        builder = with_folder(builder, folder)?;
     }
     for (key, value) in &options.config {
         if key.contains('\0') || value.contains('\0') {
@@ -121,6 +122,47 @@ fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, d
         builder = builder.with_config_entry(key, value)?;
     }
     Ok(builder)
+}
+
+/// The model with kernels of our own, where some of its products suit to them; else `None`, and it is opened as it is.
+fn with_kernels(
+    builder: SessionBuilder,
+    source: &Source<'_>,
+    options: &SessionOptions,
+    device: Device,
+) -> Result<(SessionBuilder, Option<Vec<u8>>)> {
+    if device != Device::Cpu || !options.prepacking || !options.own_kernels {
+        return Ok((builder, None));
+    }
+    let prepared = match source {
+        Source::Memory { model, .. } => kernels::prepared(model),
+        Source::File(path) => mapped(path)?.and_then(|model| kernels::prepared(&model)),
+    };
+    let Some(prepared) = prepared else { return Ok((builder, None)) };
+    let with_domain = || -> ort::Result<SessionBuilder> {
+        let builder = builder.with_operators(kernels::domain()?)?;
+        let Source::File(path) = source else { return Ok(builder) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        with_folder(builder, folder)
+    };
+    Ok((with_domain().map_err(raw::runtime_error)?, Some(prepared)))
+}
+
+#[allow(unsafe_code)]
+fn mapped(path: &Path) -> Result<Option<memmap2::Mmap>> {
+    let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
+    if !file.metadata().map_err(|error| Error::io(path, error))?.is_file() {
+        return Ok(None);
+    }
+    // SAFETY: the bytes are copied at once; a file that others cut off meanwhile is the risk that weights have as well.
+    unsafe { memmap2::Mmap::map(&file) }.map(Some).map_err(|error| Error::io(path, error))
+}
+
+/// Where weights lie that are outside of a model in memory.
+fn with_folder(builder: SessionBuilder, folder: &Path) -> ort::Result<SessionBuilder> {
+    let folder = folder.to_str().filter(|folder| !folder.contains('\0'));
+    let folder = folder.ok_or_else(|| ort::Error::new("the folder of the weights has a name that is not UTF-8"))?;
+    Ok(builder.with_config_entry("session.model_external_initializers_file_folder_path", plain(folder))?)
 }
 
 /// A folder without the prefix of Windows' canonical paths, behind which the forward slashes of ONNX are no separators.

@@ -1,0 +1,185 @@
+//! `MatMulNBits` as an operator of our domain: inputs, attributes and results are those of `com.microsoft`.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext};
+use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, ValueType};
+
+use super::activations::Activations;
+use super::avx512::{self, Output};
+use super::packed::{Packed, Shape, Stored};
+
+/// Less work than this many bytes of weights is not worth another thread.
+const LEAST_BYTES: usize = 32 << 10;
+/// So many parts of one product are enough for any number of threads.
+const MOST_PARTS: usize = 128;
+/// Fewer numbers than this are rounded by one thread.
+const LEAST_VALUES: usize = 1 << 15;
+
+pub(super) struct MatMulNBits;
+
+impl Operator for MatMulNBits {
+    type Kernel<'attr> = Product;
+
+    fn name(&self) -> &'static str {
+        "MatMulNBits"
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        use TensorElementType::{Float32, Int32, Uint8};
+        [
+            OperatorInput::required(Float32),
+            OperatorInput::required(Uint8),
+            OperatorInput::required(Float32),
+            OperatorInput::optional(Uint8),
+            // The order of columns, which `rewrite` leaves to ONNX Runtime.
+            OperatorInput::optional(Int32),
+            OperatorInput::optional(Float32),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(TensorElementType::Float32)]
+    }
+
+    fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<Product> {
+        let size = |name: &str| context.get::<i64>(name).and_then(|value| usize::try_from(value).ok());
+        let attribute = |name: &str| size(name).ok_or_else(|| ort::Error::new(format!("MatMulNBits: no attribute {name}")));
+        let bits = size("bits").unwrap_or(4);
+        let shape = Shape { rows: attribute("N")?, columns: attribute("K")?, bits, block: attribute("block_size")? };
+        let sound = shape.rows > 0 && shape.columns > 0 && shape.block > 0 && shape.columns % shape.block == 0 && [4, 8].contains(&bits);
+        if !sound {
+            return Err(ort::Error::new(format!("MatMulNBits: {shape:?} cannot be")));
+        }
+        Ok(Product { shape, packed: OnceLock::new(), packing: Mutex::new(()) })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
+        let rows = context.attr::<i64>("N")?;
+        let Some(ValueType::Tensor { ty, shape, dimension_symbols }) = context.inputs().into_iter().next() else { return Ok(()) };
+        let (mut dimensions, mut symbols) = (shape.to_vec(), dimension_symbols.to_vec());
+        let (Some(last), Some(symbol)) = (dimensions.last_mut(), symbols.last_mut()) else { return Ok(()) };
+        *last = rows;
+        symbol.clear();
+        let (shape, dimension_symbols) = (Dimensions::new(dimensions), SymbolicDimensions::new(symbols));
+        context.set_output(0, &ValueType::Tensor { ty, shape, dimension_symbols })
+    }
+}
+
+/// A product with one matrix, which is laid out anew when it is first used: by the threads of the session, and only if it is.
+pub(super) struct Product {
+    shape: Shape,
+    packed: OnceLock<Packed>,
+    /// Held by the run that lays it out.
+    packing: Mutex<()>,
+}
+
+// Runs of one session may overlap, and all come here: nothing but the cell is ever written to.
+impl Kernel for Product {
+    fn compute(&mut self, context: &ComputeContext) -> ort::Result<()> {
+        self.run(context)
+    }
+}
+
+impl Product {
+    fn run(&self, context: &ComputeContext) -> ort::Result<()> {
+        let shape = self.shape;
+        let missing = |what: &str| ort::Error::new(format!("MatMulNBits: {what}"));
+        let packed = self.packed(context)?;
+        let input = context.input(0)?.ok_or_else(|| missing("no activations"))?;
+        let (dimensions, values) = input.try_extract_tensor::<f32>()?;
+        if dimensions.last().is_none_or(|last| usize::try_from(*last) != Ok(shape.columns)) {
+            return Err(missing(&format!("activations of shape {dimensions:?} with weights of {} columns", shape.columns)));
+        }
+        let bias = context.input(5)?;
+        let bias = bias.as_ref().map(|bias| bias.try_extract_tensor::<f32>()).transpose()?.map(|(_, bias)| bias);
+        if bias.is_some_and(|bias| bias.len() != shape.rows) {
+            return Err(missing("a bias of another length"));
+        }
+        let mut dimensions = dimensions.to_vec();
+        if let Some(last) = dimensions.last_mut() {
+            *last = i64::try_from(shape.rows).unwrap_or(i64::MAX);
+        }
+        let mut output = context.output(0, dimensions)?.ok_or_else(|| missing("no output"))?;
+        let (_, output) = output.try_extract_tensor_mut::<f32>()?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        let activations = quantize(context, shape, values)?;
+        let rows = values.len() / shape.columns;
+        let bytes = shape.rows * shape.columns * shape.bits / 8 * rows.min(8);
+        let parts = (bytes / LEAST_BYTES).clamp(1, MOST_PARTS).min(shape.tiles());
+        let output = Output::new(output);
+        let part = |part: usize| {
+            let tiles = shape.tiles() * part / parts..shape.tiles() * (part + 1) / parts;
+            avx512::product(packed, &activations, bias, tiles, output);
+        };
+        in_parallel(context, parts, &part)
+    }
+
+    fn packed(&self, context: &ComputeContext) -> ort::Result<&Packed> {
+        if let Some(packed) = self.packed.get() {
+            return Ok(packed);
+        }
+        let _turn = self.packing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(packed) = self.packed.get() {
+            return Ok(packed);
+        }
+        let packed = self.pack(context)?;
+        Ok(self.packed.get_or_init(|| packed))
+    }
+
+    fn pack(&self, context: &ComputeContext) -> ort::Result<Packed> {
+        let missing = |what: &str| ort::Error::new(format!("MatMulNBits: no {what}"));
+        let weights = context.input(1)?.ok_or_else(|| missing("weights"))?;
+        let scales = context.input(2)?.ok_or_else(|| missing("scales"))?;
+        let zero_points = context.input(3)?;
+        let zero_points = zero_points.as_ref().map(|points| points.try_extract_tensor::<u8>()).transpose()?;
+        let stored = Stored {
+            weights: weights.try_extract_tensor::<u8>()?.1,
+            scales: scales.try_extract_tensor::<f32>()?.1,
+            zero_points: zero_points.map(|(_, points)| points),
+        };
+        let parallel = |count, work: &(dyn Fn(usize) + Sync)| {
+            if in_parallel(context, count, work).is_err() {
+                (0..count).for_each(work);
+            }
+        };
+        let packed = Packed::new(self.shape, &stored, parallel);
+        packed.ok_or_else(|| {
+            ort::Error::new(format!("MatMulNBits: weights, scales or zero points do not have the size that {:?} needs", self.shape))
+        })
+    }
+}
+
+fn quantize(context: &ComputeContext, shape: Shape, values: &[f32]) -> ort::Result<Activations> {
+    let rows = values.len() / shape.columns;
+    let mut activations = Activations::new(rows, shape.columns);
+    let pairs = values.chunks_exact(shape.columns).zip(activations.rows(shape.columns));
+    if values.len() < LEAST_VALUES {
+        pairs.for_each(|(values, row)| avx512::quantize(values, shape.bits, row));
+    } else {
+        let pairs: Vec<_> = pairs.map(|pair| Mutex::new(Some(pair))).collect();
+        in_parallel(context, rows, &|row| {
+            let pair = pairs.get(row).and_then(|pair| pair.lock().unwrap_or_else(PoisonError::into_inner).take());
+            if let Some((values, row)) = pair {
+                avx512::quantize(values, shape.bits, row);
+            }
+        })?;
+    }
+    Ok(activations)
+}
+
+/// Calls this with each number below a count, on the threads of the session.
+fn in_parallel(context: &ComputeContext, count: usize, work: &(dyn Fn(usize) + Sync)) -> ort::Result<()> {
+    if count == 1 {
+        work(0);
+        return Ok(());
+    }
+    // ONNX Runtime would unwind through its own frames.
+    context.par_for(count, count.min(MOST_PARTS), |number| {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(number))).is_err() {
+            tracing::error!("a product failed; its result is not complete");
+        }
+    })
+}

@@ -56,7 +56,7 @@ fn open(folder: &Path, own_kernels: bool) -> Session {
 fn run(session: &Session, x: &Array3<f32>) -> ArrayD<f32> {
     let x = Value::from(x.clone());
     let mut outputs = session.run([("x", &x)]).unwrap();
-    outputs.take("y").unwrap().to_array::<f32>().unwrap().into_owned()
+    outputs.take("y").unwrap().to_f32().unwrap().into_owned()
 }
 
 fn input(rows: usize, tokens: usize) -> Array3<f32> {

@@ -200,20 +200,14 @@ mod x86_64 {
                         _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD).cast());
                         let stored = _mm512_load_si512(weights.cast());
                         weights = weights.add(1);
+                        let lower_half = _mm512_and_si512(stored, low);
+                        let upper_half = _mm512_and_si512(stored, high);
                         for row in 0..ROWS {
                             let values = values.add(row * columns + block * BLOCK + word * BLOCK / BITS).cast::<i32>();
                             if BITS == 4 {
-                                lower[row] = _mm512_dpbusd_epi32(
-                                    lower[row],
-                                    _mm512_and_si512(stored, low),
-                                    _mm512_set1_epi32(values.read_unaligned()),
-                                );
+                                lower[row] = _mm512_dpbusd_epi32(lower[row], lower_half, _mm512_set1_epi32(values.read_unaligned()));
                                 let values = values.add(1);
-                                upper[row] = _mm512_dpbusd_epi32(
-                                    upper[row],
-                                    _mm512_and_si512(stored, high),
-                                    _mm512_set1_epi32(values.read_unaligned()),
-                                );
+                                upper[row] = _mm512_dpbusd_epi32(upper[row], upper_half, _mm512_set1_epi32(values.read_unaligned()));
                             } else {
                                 lower[row] = _mm512_dpbusd_epi32(lower[row], stored, _mm512_set1_epi32(values.read_unaligned()));
                             }

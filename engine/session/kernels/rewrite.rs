@@ -165,12 +165,12 @@ impl<'a> Fields<'a> {
         let (mut integer, mut bytes) = (None, None);
         match key & 7 {
             0 => integer = Some(self.varint()?),
-            1 => drop(self.take(8)?),
+            1 => _ = self.take(8)?,
             2 => {
                 let length = usize::try_from(self.varint()?).ok()?;
                 bytes = Some(self.take(length)?);
             }
-            5 => drop(self.take(4)?),
+            5 => _ = self.take(4)?,
             _ => return None,
         }
         Some(Field { number, whole: start.get(..start.len() - self.0.len())?, integer, bytes })

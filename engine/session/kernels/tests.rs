@@ -151,7 +151,7 @@ fn parts_of_other_sizes_are_refused() {
     let mut numbers = Numbers(5);
     let shape = Shape { rows: 3, columns: 96, bits: 4, block: 32 };
     let spoil: [fn(&mut Matrix); 4] = [
-        |matrix| drop(matrix.weights.pop()),
+        |matrix| matrix.weights.truncate(1),
         |matrix| matrix.scales.push(1.0),
         |matrix| matrix.zero_points = Some(vec![0; 5]),
         |matrix| matrix.shape.rows = 0,

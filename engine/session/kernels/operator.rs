@@ -47,7 +47,8 @@ impl Operator for MatMulNBits {
         let attribute = |name: &str| size(name).ok_or_else(|| ort::Error::new(format!("MatMulNBits: no attribute {name}")));
         let bits = size("bits").unwrap_or(4);
         let shape = Shape { rows: attribute("N")?, columns: attribute("K")?, bits, block: attribute("block_size")? };
-        let sound = shape.rows > 0 && shape.columns > 0 && shape.block > 0 && shape.columns % shape.block == 0 && [4, 8].contains(&bits);
+        let sound =
+            shape.rows > 0 && shape.columns > 0 && shape.block > 0 && shape.columns.is_multiple_of(shape.block) && [4, 8].contains(&bits);
         if !sound {
             return Err(ort::Error::new(format!("MatMulNBits: {shape:?} cannot be")));
         }
@@ -61,6 +62,10 @@ impl Operator for MatMulNBits {
         let (Some(last), Some(symbol)) = (dimensions.last_mut(), symbols.last_mut()) else { return Ok(()) };
         *last = rows;
         symbol.clear();
+        // A size that is not known and has no name would become -1, and be computed with.
+        if dimensions.iter().zip(&symbols).any(|(size, symbol)| *size < 0 && symbol.is_empty()) {
+            return Ok(());
+        }
         let (shape, dimension_symbols) = (Dimensions::new(dimensions), SymbolicDimensions::new(symbols));
         context.set_output(0, &ValueType::Tensor { ty, shape, dimension_symbols })
     }

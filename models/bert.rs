@@ -39,13 +39,19 @@ impl Default for Config {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
+    model(request, "bert", sum)
+}
+
+/// The graph of a relative: by the scope below its head, and what the sum of its embeddings is.
+pub(crate) fn model(request: &Request, base: &str, sum: impl Fn(&Weights, &inputs::Text) -> Tensor) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: Config = request.config()?;
     let (graph, w) = request.graph("model");
-    let base = w.base("bert");
+    let base = w.base(base);
     let text = inputs::Text::with_token_types(&graph);
 
-    let x = embeddings(cfg.layer_norm_eps, &base.pp("embeddings"), &text);
+    let own = base.pp("embeddings");
+    let x = layer_norm(&own.pp("LayerNorm"), cfg.layer_norm_eps, &sum(&own, &text));
     let hidden = encoder(&cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask));
     match request.head {
         Head::MaskedLm => graph.output("logits", &masked_lm(&cfg, &w.pp("cls.predictions"), &base, &hidden)),
@@ -59,9 +65,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 pub(crate) fn embeddings(epsilon: f32, w: &Weights, text: &inputs::Text) -> Tensor {
+    layer_norm(&w.pp("LayerNorm"), epsilon, &sum(w, text))
+}
+
+/// Words, token types and positions.
+pub(crate) fn sum(w: &Weights, text: &inputs::Text) -> Tensor {
     let words = embedding(&w.pp("word_embeddings"), &text.input_ids);
     let types = embedding(&w.pp("token_type_embeddings"), &text.token_types());
-    layer_norm(&w.pp("LayerNorm"), epsilon, &(words + types + text.positions(&w.pp("position_embeddings"))))
+    words + types + text.positions(&w.pp("position_embeddings"))
 }
 
 pub(crate) fn encoder(cfg: &Config, w: &Weights, x: Tensor, mask: &Mask) -> Tensor {

@@ -30,6 +30,7 @@ mod cohere2;
 mod convbert;
 mod ctrl;
 mod cwm;
+mod data2vec_text;
 mod deberta;
 mod deberta_v2;
 mod deepseek_v2;
@@ -38,6 +39,7 @@ mod distilbert;
 mod dots1;
 mod electra;
 mod encoder_decoder;
+mod ernie;
 mod ernie4_5;
 mod ernie4_5_moe;
 mod esm;
@@ -172,6 +174,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     convbert::ARCHITECTURE,
     ctrl::ARCHITECTURE,
     cwm::ARCHITECTURE,
+    data2vec_text::ARCHITECTURE,
     deberta::ARCHITECTURE,
     deberta_v2::ARCHITECTURE,
     deepseek_v2::ARCHITECTURE,
@@ -180,6 +183,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     dots1::ARCHITECTURE,
     electra::ARCHITECTURE,
     encoder_decoder::ARCHITECTURE,
+    ernie::ARCHITECTURE,
     ernie4_5::ARCHITECTURE,
     ernie4_5_moe::ARCHITECTURE,
     esm::ARCHITECTURE,

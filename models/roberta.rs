@@ -28,11 +28,16 @@ impl Default for Config {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
+    model(request, "roberta")
+}
+
+/// The graph of a relative, by the scope below its head.
+pub(crate) fn model(request: &Request, base: &str) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: bert::Config = request.config()?;
     let own: Config = request.config()?;
     let (graph, w) = request.graph("model");
-    let base = w.base("roberta");
+    let base = w.base(base);
     let text = own.inputs(&graph);
 
     let x = layer_norm(&base.pp("embeddings.LayerNorm"), cfg.layer_norm_eps, &own.embeddings(&base.pp("embeddings"), &text));

@@ -1,0 +1,15 @@
+//! data2vec for text (<https://arxiv.org/abs/2202.03555>): RoBERTa that was trained in another way.
+
+use formers_converters::{Result, graph::Body};
+
+use crate::{
+    architecture::{Architecture, Head, Request},
+    roberta,
+};
+
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture { model_type: "data2vec-text", base: "data2vec_text", heads: Head::ENCODER, build };
+
+fn build(request: &Request) -> Result<Vec<Body>> {
+    roberta::model(request, "data2vec_text")
+}

@@ -39,20 +39,18 @@ impl Default for Config {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    model(request, "bert", sum)
+    model(request, "bert", |cfg, base, text| read(cfg, base, text, &sum(&base.pp("embeddings"), text)))
 }
 
-/// The graph of a relative: by the scope below its head, and what the sum of its embeddings is.
-pub(crate) fn model(request: &Request, base: &str, sum: impl Fn(&Weights, &inputs::Text) -> Tensor) -> Result<Vec<Body>> {
+/// The graph of a relative: by the scope below its head, and how that makes hidden states of a text.
+pub(crate) fn model(request: &Request, base: &str, read: impl Fn(&Config, &Weights, &inputs::Text) -> Tensor) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: Config = request.config()?;
     let (graph, w) = request.graph("model");
     let base = w.base(base);
     let text = inputs::Text::with_token_types(&graph);
 
-    let own = base.pp("embeddings");
-    let x = layer_norm(&own.pp("LayerNorm"), cfg.layer_norm_eps, &sum(&own, &text));
-    let hidden = encoder(&cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask));
+    let hidden = read(&cfg, &base, &text);
     match request.head {
         Head::MaskedLm => graph.output("logits", &masked_lm(&cfg, &w.pp("cls.predictions"), &base, &hidden)),
         Head::SequenceClassification => {
@@ -62,6 +60,12 @@ pub(crate) fn model(request: &Request, base: &str, sum: impl Fn(&Weights, &input
         _ => heads::usual(request, &graph, &w, &hidden, &text.attention_mask)?,
     }
     Ok(vec![request.finish(graph, &w, &base)?])
+}
+
+/// The hidden states of a text, from the sum of its embeddings.
+pub(crate) fn read(cfg: &Config, base: &Weights, text: &inputs::Text, sum: &Tensor) -> Tensor {
+    let x = layer_norm(&base.pp("embeddings.LayerNorm"), cfg.layer_norm_eps, sum);
+    encoder(cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask))
 }
 
 pub(crate) fn embeddings(epsilon: f32, w: &Weights, text: &inputs::Text) -> Tensor {
@@ -83,6 +87,17 @@ fn layer(cfg: &Config, w: &Weights, x: Tensor, mask: &Mask) -> Tensor {
     let a = self_attention(cfg, &w.pp("attention.self"), &x, mask);
     let x = layer_norm(&w.pp("attention.output.LayerNorm"), cfg.layer_norm_eps, &(linear(&w.pp("attention.output.dense"), &a) + x));
     feed_forward(cfg, w, &x)
+}
+
+/// The layers of relatives that put norms, which have these names, before each part.
+pub(crate) fn norm_first(cfg: &Config, w: &Weights, norms: [&str; 2], x: Tensor, mask: &Mask) -> Tensor {
+    w.layers("layer", cfg.num_hidden_layers).fold(x, |x, w| {
+        let [before_attention, before] = norms.map(|name| w.pp(name));
+        let a = self_attention(cfg, &w.pp("attention.self"), &layer_norm(&before_attention, cfg.layer_norm_eps, &x), mask);
+        let x = linear(&w.pp("attention.output.dense"), &a) + x;
+        let h = linear(&w.pp("intermediate.dense"), &layer_norm(&before, cfg.layer_norm_eps, &x));
+        linear(&w.pp("output.dense"), &cfg.hidden_act.of(&h)) + x
+    })
 }
 
 pub(crate) fn feed_forward(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {

@@ -11,5 +11,5 @@ pub(crate) const ARCHITECTURE: Architecture =
     Architecture { model_type: "data2vec-text", base: "data2vec_text", heads: Head::ENCODER, build };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    roberta::model(request, "data2vec_text")
+    roberta::model(request, "data2vec_text", roberta::encoder)
 }

@@ -12,9 +12,10 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "ernie"
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let knows_tasks = request.config.get("use_task_id").and_then(Value::as_bool) == Some(true);
-    bert::model(request, "ernie", |w, text| {
-        let sum = bert::sum(w, text);
-        let tasks = w.pp("task_type_embeddings");
-        if knows_tasks { sum + tasks.any("weight", 2).select_index(0, 0) } else { sum }
+    bert::model(request, "ernie", |cfg, base, text| {
+        let own = base.pp("embeddings");
+        let (sum, tasks) = (bert::sum(&own, text), own.pp("task_type_embeddings"));
+        let sum = if knows_tasks { sum + tasks.any("weight", 2).select_index(0, 0) } else { sum };
+        bert::read(cfg, base, text, &sum)
     })
 }

@@ -90,6 +90,7 @@ mod mamba;
 mod mamba2;
 mod marian;
 mod mbart;
+mod megatron_bert;
 mod mellum;
 mod minicpm3;
 mod minimax_m2;
@@ -133,6 +134,7 @@ mod qwen3_5_text;
 mod qwen3_moe;
 mod qwen3_next;
 mod roberta;
+mod roberta_prelayernorm;
 mod roformer;
 mod seed_oss;
 mod smollm3;
@@ -234,6 +236,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mamba2::ARCHITECTURE,
     marian::ARCHITECTURE,
     mbart::ARCHITECTURE,
+    megatron_bert::ARCHITECTURE,
     mellum::ARCHITECTURE,
     minicpm3::ARCHITECTURE,
     minimax_m2::ARCHITECTURE,
@@ -277,6 +280,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     qwen3_moe::ARCHITECTURE,
     qwen3_next::ARCHITECTURE,
     roberta::ARCHITECTURE,
+    roberta_prelayernorm::ARCHITECTURE,
     roformer::ARCHITECTURE,
     seed_oss::ARCHITECTURE,
     smollm3::ARCHITECTURE,

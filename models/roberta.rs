@@ -28,11 +28,25 @@ impl Default for Config {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    model(request, "roberta")
+    model(request, "roberta", encoder)
 }
 
-/// The graph of a relative, by the scope below its head.
-pub(crate) fn model(request: &Request, base: &str) -> Result<Vec<Body>> {
+/// BERT's layers on normalized embeddings.
+pub(crate) fn encoder(cfg: &bert::Config, base: &Weights, sum: &Tensor, mask: &Mask) -> Tensor {
+    bert::encoder(cfg, &base.pp("encoder"), normed(cfg, base, sum), mask)
+}
+
+/// The sum of the embeddings, normalized.
+pub(crate) fn normed(cfg: &bert::Config, base: &Weights, sum: &Tensor) -> Tensor {
+    layer_norm(&base.pp("embeddings.LayerNorm"), cfg.layer_norm_eps, sum)
+}
+
+/// The graph of a relative: by the scope below its head, and how that makes hidden states of the sum of the embeddings.
+pub(crate) fn model(
+    request: &Request,
+    base: &str,
+    encoder: impl Fn(&bert::Config, &Weights, &Tensor, &Mask) -> Tensor,
+) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: bert::Config = request.config()?;
     let own: Config = request.config()?;
@@ -40,8 +54,8 @@ pub(crate) fn model(request: &Request, base: &str) -> Result<Vec<Body>> {
     let base = w.base(base);
     let text = own.inputs(&graph);
 
-    let x = layer_norm(&base.pp("embeddings.LayerNorm"), cfg.layer_norm_eps, &own.embeddings(&base.pp("embeddings"), &text));
-    let hidden = bert::encoder(&cfg, &base.pp("encoder"), x, &Mask::padding(&text.attention_mask));
+    let sum = own.embeddings(&base.pp("embeddings"), &text);
+    let hidden = encoder(&cfg, &base, &sum, &Mask::padding(&text.attention_mask));
     match request.head {
         Head::MaskedLm => {
             let words = base.pp("embeddings.word_embeddings");

@@ -1,9 +1,9 @@
 //! XLM-RoBERTa-XL (<https://arxiv.org/abs/2105.00572>): RoBERTa with norms before each block, and one after the last.
 
 use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-    layers::{Activation, Mask, layer_norm, linear},
+    Result,
+    graph::Body,
+    layers::{Activation, Mask, layer_norm},
 };
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mask = Mask::padding(&text.attention_mask);
 
     let x = own.embeddings(&base.pp("embeddings"), &text);
-    let x = base.layers("encoder.layer", num_hidden_layers).fold(x, |x, w| layer(&cfg, &w, x, &mask));
+    let x = bert::norm_first(&cfg, &base.pp("encoder"), ["attention.self_attn_layer_norm", "LayerNorm"], x, &mask);
     let hidden = layer_norm(&base.pp("encoder.LayerNorm"), layer_norm_eps, &x);
     match request.head {
         Head::MaskedLm => {
@@ -52,11 +52,4 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         _ => heads::usual(request, &graph, &w, &hidden, &text.attention_mask)?,
     }
     Ok(vec![request.finish(graph, &w, &base)?])
-}
-
-fn layer(cfg: &bert::Config, w: &Weights, x: Tensor, mask: &Mask) -> Tensor {
-    let normed = layer_norm(&w.pp("attention.self_attn_layer_norm"), cfg.layer_norm_eps, &x);
-    let x = linear(&w.pp("attention.output.dense"), &bert::self_attention(cfg, &w.pp("attention.self"), &normed, mask)) + x;
-    let normed = layer_norm(&w.pp("LayerNorm"), cfg.layer_norm_eps, &x);
-    linear(&w.pp("output.dense"), &cfg.hidden_act.of(&linear(&w.pp("intermediate.dense"), &normed))) + x
 }

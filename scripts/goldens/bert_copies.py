@@ -1,4 +1,4 @@
-"""ernie and data2vec-text: BERT and RoBERTa under other names."""
+"""BERT and RoBERTa under other names, and with norms before each part."""
 
 from heads import family
 from tokenizers_on_disk import byte_bpe, wordpiece
@@ -12,3 +12,9 @@ family("ernie", "Ernie", dict(B, use_task_id=True, type_vocab_size=4), wordpiece
 
 family("data2vec-text", "Data2VecText", A | PADDED | dict(type_vocab_size=1), byte_bpe(), mask="<mask>")
 family("data2vec-text", "Data2VecText", B | PADDED | dict(type_vocab_size=1), byte_bpe(files="fast"), ["plain", "sequence_classification"], "_b", mask="<mask>")
+
+family("megatron-bert", "MegatronBert", dict(A, type_vocab_size=2), wordpiece())
+family("megatron-bert", "MegatronBert", dict(B, type_vocab_size=4), wordpiece(files="fast"), ["plain", "sequence_classification"], "_b")
+
+family("roberta-prelayernorm", "RobertaPreLayerNorm", A | PADDED | dict(type_vocab_size=1), byte_bpe(), mask="<mask>")
+family("roberta-prelayernorm", "RobertaPreLayerNorm", B | PADDED | dict(type_vocab_size=1), byte_bpe(files="fast"), ["plain", "sequence_classification"], "_b", mask="<mask>")

@@ -16,7 +16,7 @@ use super::{model_options::ModelOptions, output, progress, table};
 /// Write a model as ONNX files, in the layout of Optimum and transformers.js
 ///
 /// Without OUT the graphs are written into the checkpoint's own folder, and use its weight files where they lie. With OUT a folder is
-/// written that needs nothing else, with the weights as --dtype says.
+/// written that needs nothing else, with the weights as --dtype says, and with a config for onnxruntime-genai where that can run it.
 #[derive(Args)]
 pub(super) struct Convert {
     /// A model on the Hub or a folder.

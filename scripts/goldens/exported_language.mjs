@@ -1,5 +1,5 @@
 // Runs a folder that `formers convert` wrote with transformers.js, for exported_language.py: a request on standard input, and on standard output
-// the new tokens of each prompt by type, but for the last.
+// the new tokens of each prompt by type, but for the last. In 32 bits all prompts together, padded on the left as its pipelines do, must give the same.
 // Usage: node exported_language.mjs (where @huggingface/transformers is installed)
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -12,19 +12,28 @@ env.localModelPath = dirname(resolve(folder));
 const found = {};
 for (const dtype of dtypes) {
   const model = await (two_sided ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(basename(folder), { dtype });
-  found[dtype] = [];
-  for (const prompt of prompts) {
-    const tensor = (values) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
+  const write = async (rows) => {
+    const width = Math.max(...rows.map((row) => row.length));
+    const pad = (row, filled) => {
+      const rest = Array(width - row.length).fill(0);
+      return two_sided ? [...filled, ...rest] : [...rest, ...filled];
+    };
+    const tensor = (each) => new Tensor("int64", BigInt64Array.from(rows.flatMap((row) => pad(row, each(row))), BigInt), [rows.length, width]);
     const written = await model.generate({
-      input_ids: tensor(prompt),
-      attention_mask: tensor(prompt.map(() => 1)),
+      input_ids: tensor((row) => row),
+      attention_mask: tensor((row) => row.map(() => 1)),
       max_new_tokens: count,
       min_new_tokens: count,
       do_sample: false,
       num_beams: 1,
       ...(forced === null ? {} : { forced_bos_token_id: forced }),
     });
-    found[dtype].push(written.tolist()[0].map(Number).slice(two_sided ? 1 : prompt.length, -1));
-  }
+    return written.tolist().map((row) => row.map(Number).slice(two_sided ? 1 : width, -1));
+  };
+  found[dtype] = [];
+  for (const prompt of prompts) found[dtype].push(...(await write([prompt])));
+  if (dtype !== "fp32") continue;
+  const together = JSON.stringify(await write(prompts));
+  if (together !== JSON.stringify(found[dtype])) throw new Error(`prompts together give ${together}, not ${JSON.stringify(found[dtype])}`);
 }
 console.log(JSON.stringify(found));

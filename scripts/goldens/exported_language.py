@@ -28,7 +28,7 @@ DIFFER = {"fp32": 0, "fp16": 0, "int8": 0.03, "q4": 0.03}
 def main():
     program, peer, *parts = sys.argv[1:]
     folders = sorted(p.parent for p in MODELS.glob("*/*/golden.json") if p.parent.name.startswith(("causal_lm", "seq2seq")))
-    failures, count, left_out = [], Counter(), []
+    failures, count, left_out, different = [], Counter(), [], Counter()
     for folder in folders:
         name = str(folder.relative_to(MODELS))
         if parts and not any(part in name for part in parts):
@@ -47,6 +47,7 @@ def main():
                     wanted = model.written(dtype)
                     wrong = sum(a != b for row, other in zip(rows, wanted) for a, b in zip(row, other))
                     count += Counter({(dtype, "checkpoints"): 1, (dtype, "tokens"): sum(map(len, wanted)), (dtype, "differ"): wrong})
+                    different += Counter({f"{name} {dtype}": wrong})
                     if (wrong and not DIFFER[dtype]) or [*map(len, rows)] != [*map(len, wanted)]:
                         failures.append(f"{name}: {dtype}: {rows}, not {wanted}")
             except Exception as error:
@@ -56,6 +57,7 @@ def main():
         print(f"{peer} {dtype}: {count[dtype, 'checkpoints']} checkpoints, {tokens} tokens, {differ} differ")
         if differ > most * tokens:
             failures.append(f"{dtype}: {differ} of {tokens} tokens differ")
+    print(f"{peer}: tokens differ in {', '.join(f'{name} ({wrong})' for name, wrong in different.most_common()) or 'none'}")
     print(f"{peer} cannot run {len(left_out)}: {', '.join(left_out)}", *failures, f"{len(failures)} failures", sep="\n")
     sys.exit(bool(failures) or not count)
 
@@ -108,6 +110,8 @@ def unfit(peer, model):
     rope = model.config.get("rope_parameters") or model.config.get("rope_scaling") or {}
     if rope.get("rope_type") == "longrope" and longest > (rope.get("original_max_position_embeddings") or model.config.get("original_max_position_embeddings", longest)):
         return "its positions change where a text gets longer"
+    if rope.get("rope_type") == "dynamic":
+        return "its positions depend on the longest text"
     if peer == "genai":
         path = model.out / "genai_config.json"
         if not path.exists():
@@ -169,10 +173,16 @@ def through_optimum(model):
 FOREIGN = {
     "dimensions for input: past": "it makes a cache of other sizes",
     "Missing the following inputs: past": "it looks for a cache of other names",
+    "Input past_": "it knows no states",
+    "has no attribute 'num_attention_heads'": "it knows no states",
+    "has no attribute 'hidden_size'": "it cannot read the config",
+    "layer_types must be": "it cannot read the config",
     "does not recognize this architecture": "it does not know this architecture",
     "Unsupported model type": "it does not know this architecture",
     "rope_scaling` must be": "it cannot read the config",
     "Type 'tensor(float4e2m1)'": "its ONNX Runtime has no such type",
+    "Unrecognized attribute": "its ONNX Runtime has no such operator",
+    "file was not found locally": "it looks for other files",
 }
 
 

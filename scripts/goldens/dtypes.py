@@ -158,7 +158,10 @@ def in_blocks(matrix):
         fitted = (numbers * blocks).sum(-1, keepdims=True) / (numbers * numbers).sum(-1, keepdims=True)
         error = ((blocks - numbers * fitted) ** 2).sum(-1, keepdims=True)
         scale, least = np.where(error < least, fitted, scale), np.minimum(error, least)
-    values = np.clip(np.floor(blocks / scale + 0.5), -8, 7) * scale
+    # What 16 bits express of it.
+    scale = np.where(np.abs(scale) >= 1e-6, scale.astype(np.float32).astype(np.float16), scale.astype(np.float32)).astype(np.float32)
+    steps = np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale != 0)
+    values = np.clip(np.floor(blocks * steps + np.float32(8.5)) - 8, -8, 7) * scale
     return values.reshape(rows, -1)[:, :columns].astype(np.float32), size
 
 

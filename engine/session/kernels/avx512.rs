@@ -198,7 +198,7 @@ mod x86_64 {
                     let mut upper = [_mm512_setzero_si512(); ROWS];
                     for word in 0..BITS {
                         _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD).cast());
-                        let stored = _mm512_load_si512(weights.cast());
+                        let stored = _mm512_loadu_si512(weights.cast());
                         weights = weights.add(1);
                         let lower_half = _mm512_and_si512(stored, low);
                         let upper_half = _mm512_and_si512(stored, high);

@@ -9,6 +9,7 @@ mod activations;
 mod avx512;
 mod operator;
 mod packed;
+mod pages;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,5 @@ pub(super) fn prepared(model: &[u8]) -> Option<Vec<u8>> {
 
 /// Our operators, for a session's options.
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
-    OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits)
+    OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::default())
 }

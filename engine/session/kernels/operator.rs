@@ -1,6 +1,6 @@
 //! `MatMulNBits` as an operator of our domain: inputs, attributes and results are those of `com.microsoft`.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext};
 use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, ValueType};
@@ -8,6 +8,7 @@ use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, Val
 use super::activations::Activations;
 use super::avx512::{self, Output};
 use super::packed::{Packed, Shape, Stored};
+use super::pages::Pages;
 
 /// Less work than this many bytes of weights is not worth another thread.
 const LEAST_BYTES: usize = 32 << 10;
@@ -16,7 +17,11 @@ const MOST_PARTS: usize = 128;
 /// Fewer numbers than this are rounded by one thread.
 const LEAST_VALUES: usize = 1 << 15;
 
-pub(super) struct MatMulNBits;
+/// The operator for one session.
+#[derive(Default)]
+pub(super) struct MatMulNBits {
+    pages: Arc<Pages>,
+}
 
 impl Operator for MatMulNBits {
     type Kernel<'attr> = Product;
@@ -52,7 +57,7 @@ impl Operator for MatMulNBits {
         if !sound {
             return Err(ort::Error::new(format!("MatMulNBits: {shape:?} cannot be")));
         }
-        Ok(Product { shape, packed: OnceLock::new(), packing: Mutex::new(()) })
+        Ok(Product { shape, pages: Arc::clone(&self.pages), packed: OnceLock::new(), packing: Mutex::new(()) })
     }
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
@@ -74,6 +79,7 @@ impl Operator for MatMulNBits {
 /// A product with one matrix, which is laid out anew when it is first used: by the threads of the session, and only if it is.
 pub(super) struct Product {
     shape: Shape,
+    pages: Arc<Pages>,
     packed: OnceLock<Packed>,
     /// Held by the run that lays it out.
     packing: Mutex<()>,
@@ -150,9 +156,12 @@ impl Product {
                 (0..count).for_each(work);
             }
         };
-        let packed = Packed::new(self.shape, &stored, parallel);
+        let packed = Packed::new(self.shape, &stored, &self.pages, parallel);
         packed.ok_or_else(|| {
-            ort::Error::new(format!("MatMulNBits: weights, scales or zero points do not have the size that {:?} needs", self.shape))
+            ort::Error::new(format!(
+                "MatMulNBits: no memory, or weights, scales and zero points do not have the sizes that {:?} needs",
+                self.shape
+            ))
         })
     }
 }

@@ -6,19 +6,19 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytemuck::Pod;
 use half::f16;
 
 use super::LANES;
+use super::pages::{Block, Pages};
 
 /// 32 bits of each of 16 rows: 8 weights of 4 bits, or 4 of 8.
-#[repr(C, align(64))]
-#[derive(Clone, Copy)]
-pub(super) struct Words(pub(super) [u32; LANES]);
+pub(super) type Words = [u32; LANES];
 
 /// One scale for each row and block, in 16 bits where that changes nothing.
 pub(super) enum Scales {
-    F16(Vec<[f16; LANES]>),
-    F32(Vec<[f32; LANES]>),
+    F16(Block<[f16; LANES]>),
+    F32(Block<[f32; LANES]>),
 }
 
 /// The shape of a matrix in blocks.
@@ -68,18 +68,18 @@ pub(super) struct Stored<'a> {
 pub(super) struct Packed {
     pub(super) shape: Shape,
     /// `[tiles, words]`
-    pub(super) weights: Vec<Words>,
+    pub(super) weights: Block<Words>,
     /// `[tiles, blocks]`
     pub(super) scales: Scales,
     /// `[tiles, blocks]`: how far zero points are from the middle; `None` where they all are there.
-    pub(super) offsets: Option<Vec<[i8; LANES]>>,
+    pub(super) offsets: Option<Block<[i8; LANES]>>,
 }
 
 impl Packed {
     /// Lays a matrix out anew. `parallel` calls what it is given with each number below the first argument, on any thread.
     ///
-    /// `None` where the parts do not have the sizes that the shape says.
-    pub(super) fn new(shape: Shape, stored: &Stored<'_>, parallel: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Option<Self> {
+    /// `None` where the parts do not have the sizes that the shape says, or there is no memory.
+    pub(super) fn new(shape: Shape, stored: &Stored<'_>, pages: &Pages, parallel: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Option<Self> {
         let (tiles, words, blocks) = (shape.tiles(), shape.words(), shape.blocks());
         let fits = stored.weights.len() == shape.rows * words * 4
             && stored.scales.len() == shape.rows * blocks
@@ -87,8 +87,8 @@ impl Packed {
         if !fits || tiles == 0 || words == 0 || blocks == 0 {
             return None;
         }
-        let mut weights = vec![Words([0; LANES]); tiles * words];
-        let mut halves = vec![[f16::ZERO; LANES]; tiles * blocks];
+        let mut weights = pages.block::<Words>(tiles * words)?;
+        let mut halves = pages.block::<[f16; LANES]>(tiles * blocks)?;
         let exact = AtomicBool::new(true);
         {
             let parts: Vec<_> = weights.chunks_mut(words).zip(halves.chunks_mut(blocks)).map(Mutex::new).collect();
@@ -102,11 +102,15 @@ impl Packed {
             });
         }
         let scales =
-            if exact.into_inner() { Scales::F16(halves) } else { Scales::F32(side_by_side(shape, stored.scales, 0.0, |scale| scale)) };
-        let offsets = stored
-            .zero_points
-            .map(|points| side_by_side(shape, &unpack(shape, points), 0, |point| (i32::from(point) - shape.middle()) as i8));
-        Some(Self { shape, weights, scales, offsets: offsets.filter(|offsets| offsets.iter().flatten().any(|offset| *offset != 0)) })
+            if exact.into_inner() { Scales::F16(halves) } else { Scales::F32(side_by_side(shape, stored.scales, pages, |scale| scale)?) };
+        let offset = |point| (i32::from(point) - shape.middle()) as i8;
+        let offsets =
+            stored.zero_points.map(|points| unpack(shape, points)).filter(|points| points.iter().any(|point| offset(*point) != 0));
+        let offsets = match offsets {
+            Some(points) => Some(side_by_side(shape, &points, pages, offset)?),
+            None => None,
+        };
+        Some(Self { shape, weights, scales, offsets })
     }
 }
 
@@ -114,7 +118,7 @@ fn pack_words(out: &mut [Words], weights: &[u8], words: usize, tile: usize) {
     let rows = weights.chunks_exact(words * 4).skip(tile * LANES).take(LANES);
     for (lane, row) in rows.enumerate() {
         for (to, word) in out.iter_mut().zip(row.as_chunks::<4>().0) {
-            to.0[lane] = u32::from_le_bytes(*word);
+            to[lane] = u32::from_le_bytes(*word);
         }
     }
 }
@@ -132,12 +136,12 @@ fn pack_halves(out: &mut [[f16; LANES]], scales: &[f32], blocks: usize, tile: us
     exact
 }
 
-fn side_by_side<T, U: Copy>(shape: Shape, rows: &[T], empty: U, value: impl Fn(T) -> U) -> Vec<[U; LANES]>
+fn side_by_side<T: Copy, U>(shape: Shape, rows: &[T], pages: &Pages, value: impl Fn(T) -> U) -> Option<Block<[U; LANES]>>
 where
-    T: Copy,
+    [U; LANES]: Pod,
 {
     let blocks = shape.blocks();
-    let mut out = vec![[empty; LANES]; shape.tiles() * blocks];
+    let mut out = pages.block::<[U; LANES]>(shape.tiles() * blocks)?;
     for (out, rows) in out.chunks_mut(blocks).zip(rows.chunks(blocks * LANES)) {
         for (lane, row) in rows.chunks_exact(blocks).enumerate() {
             for (to, from) in out.iter_mut().zip(row) {
@@ -145,7 +149,7 @@ where
             }
         }
     }
-    out
+    Some(out)
 }
 
 /// Zero points, one a byte: in 4 bits there are two in each, and rows begin with whole bytes.

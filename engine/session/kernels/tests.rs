@@ -3,6 +3,7 @@
 use super::activations::Activations;
 use super::avx512::{self, Output};
 use super::packed::{Packed, Shape, Stored};
+use super::pages::{Block, Pages};
 use super::{BLOCK, DOMAIN, rewrite};
 
 /// Numbers that look random, the same each time.
@@ -59,7 +60,7 @@ impl Matrix {
 
     fn packed(&self) -> Packed {
         let stored = Stored { weights: &self.weights, scales: &self.scales, zero_points: self.zero_points.as_deref() };
-        Packed::new(self.shape, &stored, |count, work| (0..count).for_each(work)).unwrap()
+        Packed::new(self.shape, &stored, &Pages::default(), |count, work| (0..count).for_each(work)).unwrap()
     }
 }
 
@@ -160,7 +161,7 @@ fn parts_of_other_sizes_are_refused() {
         let mut matrix = Matrix::new(&mut numbers, shape, true, true);
         spoil(&mut matrix);
         let stored = Stored { weights: &matrix.weights, scales: &matrix.scales, zero_points: matrix.zero_points.as_deref() };
-        assert!(Packed::new(matrix.shape, &stored, |count, work| (0..count).for_each(work)).is_none());
+        assert!(Packed::new(matrix.shape, &stored, &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
     }
 }
 
@@ -234,4 +235,21 @@ fn only_products_that_suit_are_ours() {
     ] {
         assert!(ours(&usual, inputs, given).is_none(), "{inputs:?}");
     }
+}
+
+#[test]
+fn blocks_of_memory_are_apart_and_empty() {
+    let pages = Pages::default();
+    let lengths = [1, 100, 5 << 20, 3, 17 << 20, 1 << 20, 0];
+    let mut blocks: Vec<Block<u32>> = lengths.iter().map(|length| pages.block(*length).unwrap()).collect();
+    for (number, block) in blocks.iter_mut().enumerate() {
+        assert!(block.len() == lengths[number] && block.as_ptr().addr().is_multiple_of(64) && block.iter().all(|value| *value == 0));
+        block.fill(number as u32 + 1);
+    }
+    drop(pages);
+    for (number, block) in blocks.iter().enumerate() {
+        assert!(block.iter().all(|value| *value == number as u32 + 1));
+    }
+    assert!(Pages::default().block::<u64>(usize::MAX).is_none());
+    assert!(Pages::default().block::<u64>(usize::MAX / 16).is_none());
 }

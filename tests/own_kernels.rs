@@ -121,15 +121,24 @@ fn weights_are_found_through_links_as_in_the_hubs_cache() {
     fs::create_dir_all(&blobs).unwrap();
     fs::create_dir_all(&snapshot).unwrap();
     write(&blobs, NBits::compact());
-    for file in ["model.onnx", "model.onnx_data"] {
-        std::os::unix::fs::symlink(Path::new("../../blobs").join(file), snapshot.join(file)).unwrap();
+    for (file, blob) in [("model.onnx", "0a1b"), ("model.onnx_data", "2c3d")] {
+        fs::rename(blobs.join(file), blobs.join(blob)).unwrap();
+        std::os::unix::fs::symlink(Path::new("../../blobs").join(blob), snapshot.join(file)).unwrap();
     }
     let x = input(1, 3);
     let opened = [true, false].map(|own_kernels| {
         let options = SessionOptions { own_kernels, ..SessionOptions::default() };
         Session::from_file(&snapshot.join("model.onnx"), &options).map(|session| run(&session, &x))
     });
-    // What works without our kernels works with them.
     let [ours, theirs] = opened.map(|answer| answer.map(|answer| answer.len()).map_err(|error| error.to_string()));
     assert_eq!(ours, theirs);
+    assert!(ours.is_ok(), "{ours:?}");
+
+    // Weights elsewhere are refused, with our kernels or without.
+    fs::rename(blobs.join("2c3d"), folder.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), blobs.join("2c3d")).unwrap();
+    for own_kernels in [true, false] {
+        let options = SessionOptions { own_kernels, ..SessionOptions::default() };
+        assert!(Session::from_file(&snapshot.join("model.onnx"), &options).is_err());
+    }
 }

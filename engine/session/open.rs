@@ -134,16 +134,28 @@ fn with_kernels(
     if device != Device::Cpu || !options.prepacking || !options.own_kernels {
         return Ok((builder, None));
     }
+    // Links, as in the Hub's cache, do not lead out of the folder: it is the one where the file really is.
+    let mut folder = None;
     let prepared = match source {
-        Source::Memory { model, .. } => kernels::prepared(model),
-        Source::File(path) => mapped(path)?.and_then(|model| kernels::prepared(&model)),
+        Source::Memory { model, .. } => kernels::prepared(model, &|location| Some(location.to_owned())),
+        Source::File(path) => {
+            let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
+            let (beside, within) = (path.parent().unwrap_or(Path::new("")), real.parent().unwrap_or(Path::new("/")));
+            let place = |location: &str| {
+                let file = beside.join(location).canonicalize().ok()?;
+                Some(file.strip_prefix(within).ok()?.to_str()?.replace('\\', "/"))
+            };
+            folder = Some(within.to_path_buf());
+            mapped(path)?.and_then(|model| kernels::prepared(&model, &place))
+        }
     };
     let Some(prepared) = prepared else { return Ok((builder, None)) };
     let with_domain = || -> ort::Result<SessionBuilder> {
         let builder = builder.with_operators(kernels::domain()?)?;
-        let Source::File(path) = source else { return Ok(builder) };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        with_folder(builder, folder)
+        match &folder {
+            Some(folder) => with_folder(builder, folder),
+            None => Ok(builder),
+        }
     };
     Ok((with_domain().map_err(raw::runtime_error)?, Some(prepared)))
 }

@@ -25,12 +25,12 @@ const LANES: usize = 16;
 /// A larger model, with weights inside the file, is left as it is: it would lie in memory once more while it is opened.
 const MOST_BYTES: usize = 1 << 30;
 
-/// The model with our operators where they help; `None` where it stays as it is.
-pub(super) fn prepared(model: &[u8]) -> Option<Vec<u8>> {
+/// The model with our operators where they help, and its files of weights where `place` says; `None` where it stays as it is.
+pub(super) fn prepared(model: &[u8], place: &dyn Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
     if model.len() > MOST_BYTES || !avx512::usable() {
         return None;
     }
-    rewrite::rewrite(model)
+    rewrite::rewrite(model, place)
 }
 
 /// Our operators, for a session's options.

@@ -12,6 +12,9 @@ const GRAPH_INITIALIZER: u32 = 5;
 const GRAPH_INPUT: u32 = 11;
 const TENSOR_TYPE: u32 = 2;
 const TENSOR_NAME: u32 = 8;
+const TENSOR_EXTERNAL: u32 = 13;
+const ENTRY_KEY: u32 = 1;
+const ENTRY_VALUE: u32 = 2;
 const NODE_INPUT: u32 = 1;
 const NODE_TYPE: u32 = 4;
 const NODE_ATTRIBUTE: u32 = 5;
@@ -21,18 +24,22 @@ const ATTRIBUTE_INTEGER: u32 = 3;
 const VALUE_NAME: u32 = 1;
 const OPSET_DOMAIN: u32 = 1;
 const OPSET_VERSION: u32 = 2;
+/// Where a file of weights is, by the place that the model says: both relative to a folder.
+pub(super) type Place<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 const FLOAT: u64 = 1;
 const UINT8: u64 = 2;
 
-/// The model with suitable products in our domain; `None` where there are none, or where this is no model (ONNX Runtime says so better).
-pub(super) fn rewrite(model: &[u8]) -> Option<Vec<u8>> {
+/// The model with suitable products in our domain, and weights outside of it where `place` says they are; `None` where there are no such products,
+/// no such place, or where this is no model (ONNX Runtime says so better).
+pub(super) fn rewrite(model: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(model.len() + 4096);
     let mut found = false;
     for field in Fields(model) {
         let field = field?;
         match (field.number, field.bytes) {
             (MODEL_GRAPH, Some(graph)) => {
-                let graph = rewrite_graph(graph)?;
+                let graph = rewrite_graph(graph, place)?;
                 found = true;
                 write(&mut out, MODEL_GRAPH, &graph);
             }
@@ -46,7 +53,7 @@ pub(super) fn rewrite(model: &[u8]) -> Option<Vec<u8>> {
     found.then_some(out)
 }
 
-fn rewrite_graph(graph: &[u8]) -> Option<Vec<u8>> {
+fn rewrite_graph(graph: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
     let constants = constants(graph)?;
     let mut out = Vec::with_capacity(graph.len() + 4096);
     let mut found = false;
@@ -62,10 +69,30 @@ fn rewrite_graph(graph: &[u8]) -> Option<Vec<u8>> {
                 write(&mut out, GRAPH_NODE, &ours);
                 found = true;
             }
+            (GRAPH_INITIALIZER, Some(tensor)) => write(&mut out, GRAPH_INITIALIZER, &moved(tensor, place)?),
             _ => out.extend_from_slice(field.whole),
         }
     }
     found.then_some(out)
+}
+
+/// A tensor whose numbers lie in another file, with that file's place.
+fn moved(tensor: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(tensor.len() + 64);
+    for field in Fields(tensor) {
+        let field = field?;
+        match (field.number, field.bytes) {
+            (TENSOR_EXTERNAL, Some(entry)) if first_bytes(entry, ENTRY_KEY) == Some(b"location") => {
+                let location = std::str::from_utf8(first_bytes(entry, ENTRY_VALUE)?).ok()?;
+                let mut entry = Vec::new();
+                write(&mut entry, ENTRY_KEY, b"location");
+                write(&mut entry, ENTRY_VALUE, place(location)?.as_bytes());
+                write(&mut out, TENSOR_EXTERNAL, &entry);
+            }
+            _ => out.extend_from_slice(field.whole),
+        }
+    }
+    Some(out)
 }
 
 /// The types of a graph's constants by name: initializers that are no inputs as well, which a caller could replace.

@@ -165,15 +165,19 @@ fn parts_of_other_sizes_are_refused() {
     }
 }
 
+fn stay(location: &str) -> Option<String> {
+    Some(location.to_owned())
+}
+
 #[test]
 fn what_is_no_model_stays() {
     let mut numbers = Numbers(9);
     for length in 0..200 {
-        assert!(rewrite::rewrite(&numbers.bytes(length)).is_none());
+        assert!(rewrite::rewrite(&numbers.bytes(length), &stay).is_none());
     }
     // A field that says it is longer than all there is, and a number without an end.
-    assert!(rewrite::rewrite(&[0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_none());
-    assert!(rewrite::rewrite(&[0xff; 11]).is_none());
+    assert!(rewrite::rewrite(&[0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f], &stay).is_none());
+    assert!(rewrite::rewrite(&[0xff; 11], &stay).is_none());
 }
 
 /// The bytes of a message: fields with bytes in them, and one with a number.
@@ -208,7 +212,7 @@ fn only_products_that_suit_are_ours() {
     let usual = [("K", 64), ("N", 8), ("bits", 4), ("block_size", 32), ("accuracy_level", 4)];
     let with = |name: &str, value: u8| usual.map(|(there, usual)| (there, if there == name { value } else { usual }));
     let ours = |attributes: &[(&str, u8)], inputs: &[&str], given: &[&str]| {
-        let rewritten = rewrite::rewrite(&model(attributes, inputs, given));
+        let rewritten = rewrite::rewrite(&model(attributes, inputs, given), &stay);
         rewritten.inspect(|bytes| {
             // The node's domain and the model's.
             let found = bytes.windows(DOMAIN.len()).filter(|window| *window == DOMAIN.as_bytes()).count();

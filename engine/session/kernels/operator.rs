@@ -50,11 +50,9 @@ impl Operator for MatMulNBits {
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<Product> {
         let size = |name: &str| context.get::<i64>(name).and_then(|value| usize::try_from(value).ok());
         let attribute = |name: &str| size(name).ok_or_else(|| ort::Error::new(format!("MatMulNBits: no attribute {name}")));
-        let bits = size("bits").unwrap_or(4);
-        let shape = Shape { rows: attribute("N")?, columns: attribute("K")?, bits, block: attribute("block_size")? };
-        let sound =
-            shape.rows > 0 && shape.columns > 0 && shape.block > 0 && shape.columns.is_multiple_of(shape.block) && [4, 8].contains(&bits);
-        if !sound {
+        let shape =
+            Shape { rows: attribute("N")?, columns: attribute("K")?, bits: size("bits").unwrap_or(4), block: attribute("block_size")? };
+        if !shape.is_sound() {
             return Err(ort::Error::new(format!("MatMulNBits: {shape:?} cannot be")));
         }
         Ok(Product { shape, pages: Arc::clone(&self.pages), packed: OnceLock::new(), packing: Mutex::new(()) })

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytemuck::Pod;
 use half::f16;
 
-use super::LANES;
 use super::pages::{Block, Pages};
+use super::{BLOCK, LANES};
 
 /// 32 bits of each of 16 rows: 8 weights of 4 bits, or 4 of 8.
 pub(super) type Words = [u32; LANES];
@@ -31,6 +31,14 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// Whether there is such a matrix: nothing below overflows for one, however large a model says that it is.
+    pub(super) fn is_sound(self) -> bool {
+        let Self { rows, columns, bits, block } = self;
+        let numbers = rows.checked_next_multiple_of(LANES).and_then(|rows| rows.checked_mul(columns));
+        let numbers_fit = numbers.is_some_and(|numbers| (1..=isize::MAX as usize / 16).contains(&numbers));
+        numbers_fit && [4, 8].contains(&bits) && block.is_power_of_two() && block >= BLOCK && columns.is_multiple_of(block)
+    }
+
     /// Groups of 16 rows, of which the last may have fewer.
     pub(super) fn tiles(self) -> usize {
         self.rows.div_ceil(LANES)
@@ -80,11 +88,14 @@ impl Packed {
     ///
     /// `None` where the parts do not have the sizes that the shape says, or there is no memory.
     pub(super) fn new(shape: Shape, stored: &Stored<'_>, pages: &Pages, parallel: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Option<Self> {
+        if !shape.is_sound() {
+            return None;
+        }
         let (tiles, words, blocks) = (shape.tiles(), shape.words(), shape.blocks());
         let fits = stored.weights.len() == shape.rows * words * 4
             && stored.scales.len() == shape.rows * blocks
             && stored.zero_points.is_none_or(|points| points.len() == shape.rows * shape.zero_point_bytes());
-        if !fits || tiles == 0 || words == 0 || blocks == 0 {
+        if !fits {
             return None;
         }
         let mut weights = pages.block::<Words>(tiles * words)?;

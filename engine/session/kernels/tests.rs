@@ -242,6 +242,26 @@ fn only_products_that_suit_are_ours() {
 }
 
 #[test]
+fn matrices_that_cannot_be_are_refused() {
+    let usual = Shape { rows: 3, columns: 96, bits: 4, block: 32 };
+    assert!(usual.is_sound());
+    for shape in [
+        Shape { rows: 0, ..usual },
+        Shape { rows: usize::MAX, ..usual },
+        Shape { rows: 1 << 60, columns: 1 << 62, ..usual },
+        Shape { rows: 1 << 40, columns: 1 << 20, ..usual },
+        Shape { columns: 0, ..usual },
+        Shape { columns: 80, ..usual },
+        Shape { bits: 2, ..usual },
+        Shape { block: 0, ..usual },
+        Shape { block: 16, ..usual },
+        Shape { block: 48, ..usual },
+    ] {
+        assert!(!shape.is_sound(), "{shape:?}");
+    }
+}
+
+#[test]
 fn blocks_of_memory_are_apart_and_empty() {
     let pages = Pages::default();
     let lengths = [1, 100, 5 << 20, 3, 17 << 20, 1 << 20, 0];

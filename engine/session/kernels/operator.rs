@@ -1,5 +1,6 @@
 //! `MatMulNBits` as an operator of our domain: inputs, attributes and results are those of `com.microsoft`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext};
@@ -188,10 +189,12 @@ fn in_parallel(context: &ComputeContext, count: usize, work: &(dyn Fn(usize) + S
         work(0);
         return Ok(());
     }
-    // ONNX Runtime would unwind through its own frames.
+    // A panic may not unwind through ONNX Runtime's frames, and what it left out may not pass for a result.
+    let failed = AtomicBool::new(false);
     context.par_for(count, count.min(MOST_PARTS), |number| {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(number))).is_err() {
-            tracing::error!("a product failed; its result is not complete");
+            failed.store(true, Ordering::Relaxed);
         }
-    })
+    })?;
+    if failed.into_inner() { Err(ort::Error::new("MatMulNBits: a part of the product failed")) } else { Ok(()) }
 }

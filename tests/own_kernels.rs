@@ -102,6 +102,31 @@ fn threads_share_a_session_from_its_first_run() {
 }
 
 #[test]
+fn sessions_open_side_by_side_as_the_first_of_a_process() {
+    const CHILD: &str = "FORMERS_TEST_OPENS";
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let (folder, together) = (Path::new(&folder), std::sync::Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    together.wait();
+                    open(folder, true)
+                });
+            }
+        });
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), NBits::compact());
+    for _ in 0..8 {
+        let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+        let arguments = ["--exact", "sessions_open_side_by_side_as_the_first_of_a_process"];
+        let output = process.args(arguments).env(CHILD, folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
 fn activations_of_another_width_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), NBits::compact());

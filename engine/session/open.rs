@@ -74,7 +74,7 @@ fn open_on(
     #[cfg(target_os = "linux")]
     let before = (device == Device::Cpu).then(super::huge_pages::Before::now);
     let session = match (&prepared, source) {
-        (Some(model), _) => builder.commit_from_memory(model),
+        (Some(model), _) => kernels::in_turn(|| builder.commit_from_memory(model)),
         (None, Source::File(path)) => builder.commit_from_file(path),
         (None, Source::Memory { model, .. }) => builder.commit_from_memory(model),
     };

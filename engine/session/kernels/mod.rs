@@ -14,6 +14,8 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use ort::operator::OperatorDomain;
 
 /// The domain of our operators.
@@ -36,4 +38,19 @@ pub(super) fn prepared(model: &[u8], place: &dyn Fn(&str) -> Option<String>) -> 
 /// Our operators, for a session's options.
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
     OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::default())
+}
+
+/// Opens a session with our operators: one at a time until the first is open.
+///
+/// ONNX Runtime looks up whether it knows a domain, and adds it, without a lock between threads: the second to add one is told that it exists.
+pub(super) fn in_turn<T>(open: impl FnOnce() -> ort::Result<T>) -> ort::Result<T> {
+    static KNOWN: OnceLock<()> = OnceLock::new();
+    static TURN: Mutex<()> = Mutex::new(());
+    if KNOWN.get().is_some() {
+        return open();
+    }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let session = open()?;
+    let _ = KNOWN.set(());
+    Ok(session)
 }

@@ -151,7 +151,9 @@ fn with_kernels(
     };
     let Some(prepared) = prepared else { return Ok((builder, None)) };
     let with_domain = || -> ort::Result<SessionBuilder> {
-        let builder = builder.with_operators(kernels::domain()?)?;
+        // ONNX Runtime's own threads do little beside ours, and would only keep them from their cores.
+        let builder = builder.with_intra_op_spinning(false)?;
+        let builder = builder.with_operators(kernels::domain(threads::wanted(options), options.spinning)?)?;
         match &folder {
             Some(folder) => with_folder(builder, folder),
             None => Ok(builder),

@@ -63,7 +63,7 @@ impl SessionOptions {
 pub enum Spinning {
     /// They sleep at once: least power, and slowest, by a third for short inputs.
     Never,
-    /// They wait busily for some microseconds, as operators of one run follow each other, then sleep. As fast as
+    /// They wait busily for a fraction of a millisecond, as operators of one run follow each other, then sleep. As fast as
     /// [`Spinning::Always`] on an idle machine, and twice as fast on a busy one.
     #[default]
     Briefly,

@@ -44,13 +44,15 @@ mod x86_64 {
     use crate::session::kernels::{
         BLOCK, LANES,
         activations::{Activations, Row},
-        packed::{Packed, Scales},
+        packed::Packed,
     };
 
     /// A chunk of so many rows of activations stays in the second cache while the weights pass.
     const CHUNK: usize = 128;
-    /// Weights are asked for so many cache lines ahead: processors do not do so over the end of a page.
-    const AHEAD: usize = 64;
+    /// Weights are asked for so many cache lines ahead, into the first cache and, further, into the second: processors by themselves do not
+    /// look over the end of a page, and less far than memory needs to be always busy.
+    const AHEAD: usize = 16;
+    const FAR_AHEAD: usize = 256;
 
     /// Whether this processor has the instructions.
     pub(in super::super) fn usable() -> bool {
@@ -100,15 +102,10 @@ mod x86_64 {
         let shape = weights.shape;
         let blocks = shape.columns / BLOCK;
         let rows = activations.scales.len() / blocks;
-        let scales = match &weights.scales {
-            Scales::F16(scales) => scales.len(),
-            Scales::F32(scales) => scales.len(),
-        };
-        let parts = shape.tiles() * shape.blocks();
         assert!(usable() && tiles.end <= shape.tiles() && shape.columns.is_multiple_of(shape.block));
         assert!(shape.block.is_power_of_two() && shape.block >= BLOCK);
-        assert!(weights.weights.len() == shape.tiles() * shape.words() && scales == parts);
-        assert!(weights.offsets.as_ref().is_none_or(|offsets| offsets.len() == parts));
+        assert!(weights.lines.len() == shape.tiles() * shape.lines(weights.halves));
+        assert!(weights.offsets.as_ref().is_none_or(|offsets| offsets.len() == shape.tiles() * shape.blocks()));
         assert!(
             activations.values.len() == rows * shape.columns && [activations.sums.len(), activations.starts.len()] == [rows * blocks; 2]
         );
@@ -119,11 +116,15 @@ mod x86_64 {
                 let mut row = first;
                 while row < end {
                     let task = Task { weights, activations, bias, tile, row, out };
-                    row += match end - row {
-                        8.. => task.run::<8>(),
-                        4.. => task.run::<4>(),
-                        2.. => task.run::<2>(),
-                        _ => task.run::<1>(),
+                    row += match (end - row, row == first) {
+                        (8.., true) => task.run::<8, true>(),
+                        (8.., false) => task.run::<8, false>(),
+                        (4.., true) => task.run::<4, true>(),
+                        (4.., false) => task.run::<4, false>(),
+                        (2.., true) => task.run::<2, true>(),
+                        (2.., false) => task.run::<2, false>(),
+                        (_, true) => task.run::<1, true>(),
+                        (_, false) => task.run::<1, false>(),
                     };
                 }
             }
@@ -141,89 +142,97 @@ mod x86_64 {
     }
 
     impl Task<'_> {
-        fn run<const ROWS: usize>(&self) -> usize {
+        fn run<const ROWS: usize, const FIRST: bool>(&self) -> usize {
             // SAFETY: `product` has looked at all lengths and at the processor.
             unsafe {
-                match (self.weights.shape.bits, &self.weights.scales, &self.weights.offsets) {
-                    (4, Scales::F16(_), None) => self.tile::<ROWS, 4, true, false>(),
-                    (4, Scales::F16(_), Some(_)) => self.tile::<ROWS, 4, true, true>(),
-                    (4, Scales::F32(_), None) => self.tile::<ROWS, 4, false, false>(),
-                    (4, Scales::F32(_), Some(_)) => self.tile::<ROWS, 4, false, true>(),
-                    (_, Scales::F16(_), None) => self.tile::<ROWS, 8, true, false>(),
-                    (_, Scales::F16(_), Some(_)) => self.tile::<ROWS, 8, true, true>(),
-                    (_, Scales::F32(_), None) => self.tile::<ROWS, 8, false, false>(),
-                    (_, Scales::F32(_), Some(_)) => self.tile::<ROWS, 8, false, true>(),
+                match (self.weights.shape.bits, self.weights.halves, self.weights.offsets.is_some()) {
+                    (4, true, false) => self.tile::<ROWS, FIRST, 4, true, false>(),
+                    (4, true, true) => self.tile::<ROWS, FIRST, 4, true, true>(),
+                    (4, false, false) => self.tile::<ROWS, FIRST, 4, false, false>(),
+                    (4, false, true) => self.tile::<ROWS, FIRST, 4, false, true>(),
+                    (_, true, false) => self.tile::<ROWS, FIRST, 8, true, false>(),
+                    (_, true, true) => self.tile::<ROWS, FIRST, 8, true, true>(),
+                    (_, false, false) => self.tile::<ROWS, FIRST, 8, false, false>(),
+                    (_, false, true) => self.tile::<ROWS, FIRST, 8, false, true>(),
                 }
             }
             ROWS
         }
 
         /// For each block: integer sums of values times weights as they are stored, less what the middle adds, times both scales.
+        /// `FIRST` rows ask for the weights ahead of time, for which others need not.
         ///
         /// # Safety
         /// `tile`, and `ROWS` rows from `row`, lie within weights, activations and output.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-        unsafe fn tile<const ROWS: usize, const BITS: usize, const HALF: bool, const OFFSETS: bool>(&self) {
+        unsafe fn tile<const ROWS: usize, const FIRST: bool, const BITS: usize, const HALVES: bool, const OFFSETS: bool>(&self) {
             let shape = self.weights.shape;
-            let (columns, blocks, per_scale) = (shape.columns, shape.columns / BLOCK, shape.block / BLOCK);
+            let (columns, blocks, scales) = (shape.columns, shape.columns / BLOCK, shape.blocks());
+            let per_scale = shape.block / BLOCK;
             let low = _mm512_set1_epi8(0x0f);
             let high = _mm512_set1_epi8(0xf0_u8.cast_signed());
-            // SAFETY: as the caller promises; `wrapping_add` makes addresses that are only asked for ahead of time.
+            // SAFETY: as the caller promises: what is read are the lines of one tile, one after the other, and values of the rows.
             unsafe {
-                let mut weights = self.weights.weights.as_ptr().add(self.tile * shape.words());
+                let mut line = self.weights.lines.as_ptr().add(self.tile * shape.lines(HALVES));
+                let mut next = || {
+                    if FIRST {
+                        // These addresses are only asked for.
+                        _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(AHEAD).cast());
+                        _mm_prefetch::<_MM_HINT_T1>(line.wrapping_add(FAR_AHEAD).cast());
+                    }
+                    let words = _mm512_loadu_si512(line.cast());
+                    line = line.add(1);
+                    words
+                };
                 let values = self.activations.values.as_ptr().add(self.row * columns);
                 let value_scales = self.activations.scales.as_ptr().add(self.row * blocks);
                 let sums = self.activations.sums.as_ptr().add(self.row * blocks);
                 let starts = self.activations.starts.as_ptr().add(self.row * blocks);
                 let mut total = [_mm512_setzero_ps(); ROWS];
-                let (mut scale, mut offset) = (_mm512_setzero_ps(), _mm512_setzero_si512());
-                for block in 0..blocks {
-                    // Blocks are powers of two, and a division takes long.
-                    if block & (per_scale - 1) == 0 {
-                        let place = self.tile * shape.blocks() + (block >> per_scale.trailing_zeros());
-                        scale = match &self.weights.scales {
-                            Scales::F16(scales) if HALF => _mm512_cvtph_ps(_mm256_loadu_si256(scales.as_ptr().add(place).cast())),
-                            Scales::F32(scales) if !HALF => _mm512_loadu_ps(scales.as_ptr().add(place).cast()),
-                            _ => scale,
-                        };
-                        if OFFSETS && let Some(offsets) = &self.weights.offsets {
-                            offset = _mm512_cvtepi8_epi32(_mm_loadu_si128(offsets.as_ptr().add(place).cast()));
+                let (mut scale_line, mut offset) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+                for scale in 0..scales {
+                    let second = HALVES && scale % 2 == 1;
+                    scale_line = if second { _mm512_castsi256_si512(_mm512_extracti64x4_epi64::<1>(scale_line)) } else { next() };
+                    let weight_scale =
+                        if HALVES { _mm512_cvtph_ps(_mm512_castsi512_si256(scale_line)) } else { _mm512_castsi512_ps(scale_line) };
+                    if OFFSETS && let Some(offsets) = &self.weights.offsets {
+                        let offsets = offsets.as_ptr().add(self.tile * scales + scale);
+                        offset = _mm512_cvtepi8_epi32(_mm_loadu_si128(offsets.cast()));
+                    }
+                    for block in scale * per_scale..(scale + 1) * per_scale {
+                        // Sums of lower halves, which begin with what the middle takes from all, and of upper halves, 16 times too large.
+                        let mut lower = [_mm512_setzero_si512(); ROWS];
+                        for (row, lower) in lower.iter_mut().enumerate() {
+                            *lower = _mm512_set1_epi32(*starts.add(row * blocks + block));
                         }
-                    }
-                    // Sums of lower halves, which begin with what the middle takes from all, and of upper halves, 16 times too large.
-                    let mut lower = [_mm512_setzero_si512(); ROWS];
-                    for (row, lower) in lower.iter_mut().enumerate() {
-                        *lower = _mm512_set1_epi32(*starts.add(row * blocks + block));
-                    }
-                    let mut upper = [_mm512_setzero_si512(); ROWS];
-                    for word in 0..BITS {
-                        _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD).cast());
-                        let stored = _mm512_loadu_si512(weights.cast());
-                        weights = weights.add(1);
-                        let lower_half = _mm512_and_si512(stored, low);
-                        let upper_half = _mm512_and_si512(stored, high);
-                        for row in 0..ROWS {
-                            let values = values.add(row * columns + block * BLOCK + word * BLOCK / BITS).cast::<i32>();
-                            if BITS == 4 {
-                                lower[row] = _mm512_dpbusd_epi32(lower[row], lower_half, _mm512_set1_epi32(values.read_unaligned()));
-                                let values = values.add(1);
-                                upper[row] = _mm512_dpbusd_epi32(upper[row], upper_half, _mm512_set1_epi32(values.read_unaligned()));
-                            } else {
-                                lower[row] = _mm512_dpbusd_epi32(lower[row], stored, _mm512_set1_epi32(values.read_unaligned()));
+                        let mut upper = [_mm512_setzero_si512(); ROWS];
+                        for word in 0..BITS {
+                            let stored = next();
+                            let lower_half = _mm512_and_si512(stored, low);
+                            let upper_half = _mm512_and_si512(stored, high);
+                            for row in 0..ROWS {
+                                let values = values.add(row * columns + block * BLOCK + word * BLOCK / BITS).cast::<i32>();
+                                if BITS == 4 {
+                                    lower[row] = _mm512_dpbusd_epi32(lower[row], lower_half, _mm512_set1_epi32(values.read_unaligned()));
+                                    let values = values.add(1);
+                                    upper[row] = _mm512_dpbusd_epi32(upper[row], upper_half, _mm512_set1_epi32(values.read_unaligned()));
+                                } else {
+                                    lower[row] = _mm512_dpbusd_epi32(lower[row], stored, _mm512_set1_epi32(values.read_unaligned()));
+                                }
                             }
                         }
-                    }
-                    for row in 0..ROWS {
-                        let mut sum = lower[row];
-                        if BITS == 4 {
-                            sum = _mm512_add_epi32(sum, _mm512_srai_epi32::<4>(upper[row]));
+                        for row in 0..ROWS {
+                            let mut sum = lower[row];
+                            if BITS == 4 {
+                                sum = _mm512_add_epi32(sum, _mm512_srai_epi32::<4>(upper[row]));
+                            }
+                            if OFFSETS {
+                                let values = _mm512_set1_epi32(*sums.add(row * blocks + block));
+                                sum = _mm512_sub_epi32(sum, _mm512_mullo_epi32(offset, values));
+                            }
+                            let both = _mm512_mul_ps(weight_scale, _mm512_set1_ps(*value_scales.add(row * blocks + block)));
+                            total[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), both, total[row]);
                         }
-                        if OFFSETS {
-                            let values = _mm512_set1_epi32(*sums.add(row * blocks + block));
-                            sum = _mm512_sub_epi32(sum, _mm512_mullo_epi32(offset, values));
-                        }
-                        let both = _mm512_mul_ps(scale, _mm512_set1_ps(*value_scales.add(row * blocks + block)));
-                        total[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), both, total[row]);
                     }
                 }
                 // Lanes beyond the last row of weights are left out.

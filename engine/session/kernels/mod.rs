@@ -8,15 +8,20 @@
 mod activations;
 mod avx512;
 mod operator;
+mod order;
 mod packed;
 mod pages;
+mod pool;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ort::operator::OperatorDomain;
+
+use super::Spinning;
 
 /// The domain of our operators.
 const DOMAIN: &str = "formers";
@@ -35,9 +40,23 @@ pub(super) fn prepared(model: &[u8], place: &dyn Fn(&str) -> Option<String>) -> 
     rewrite::rewrite(model, place)
 }
 
+/// What the operators of one session share.
+struct Common {
+    pages: pages::Pages,
+    pool: pool::Pool,
+    order: order::Order,
+}
+
 /// Our operators, for a session's options.
-pub(super) fn domain() -> ort::Result<OperatorDomain> {
-    OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::default())
+pub(super) fn domain(threads: usize, spinning: Spinning) -> ort::Result<OperatorDomain> {
+    let spin = match spinning {
+        Spinning::Never => Duration::ZERO,
+        // As long as ONNX Runtime's operators take between two of ours. Waiting threads let others have their core.
+        Spinning::Briefly => Duration::from_micros(500),
+        Spinning::Always => Duration::from_millis(100),
+    };
+    let common = Arc::new(Common { pages: pages::Pages::default(), pool: pool::Pool::new(threads, spin), order: order::Order::default() });
+    OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::new(&common))
 }
 
 /// Opens a session with our operators: one at a time until the first is open.

@@ -1,27 +1,32 @@
 //! `MatMulNBits` as an operator of our domain: inputs, attributes and results are those of `com.microsoft`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext};
 use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, ValueType};
 
+use super::Common;
 use super::activations::Activations;
 use super::avx512::{self, Output};
+use super::order::Turn;
 use super::packed::{Packed, Shape, Stored};
-use super::pages::Pages;
 
 /// Less work than this many bytes of weights is not worth another thread.
-const LEAST_BYTES: usize = 32 << 10;
+const LEAST_BYTES: usize = 16 << 10;
 /// So many parts of one product are enough for any number of threads.
 const MOST_PARTS: usize = 128;
 /// Fewer numbers than this are rounded by one thread.
 const LEAST_VALUES: usize = 1 << 15;
 
 /// The operator for one session.
-#[derive(Default)]
 pub(super) struct MatMulNBits {
-    pages: Arc<Pages>,
+    common: Arc<Common>,
+}
+
+impl MatMulNBits {
+    pub(super) fn new(common: &Arc<Common>) -> Self {
+        Self { common: Arc::clone(common) }
+    }
 }
 
 impl Operator for MatMulNBits {
@@ -56,7 +61,8 @@ impl Operator for MatMulNBits {
         if !shape.is_sound() {
             return Err(ort::Error::new(format!("MatMulNBits: {shape:?} cannot be")));
         }
-        Ok(Product { shape, pages: Arc::clone(&self.pages), packed: OnceLock::new(), packing: Mutex::new(()) })
+        let common = Arc::clone(&self.common);
+        Ok(Product { shape, turn: common.order.turn(), common, packed: OnceLock::new(), packing: Mutex::new(()) })
     }
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
@@ -78,7 +84,8 @@ impl Operator for MatMulNBits {
 /// A product with one matrix, which is laid out anew when it is first used: by the threads of the session, and only if it is.
 pub(super) struct Product {
     shape: Shape,
-    pages: Arc<Pages>,
+    common: Arc<Common>,
+    turn: Turn,
     packed: OnceLock<Packed>,
     /// Held by the run that lays it out.
     packing: Mutex<()>,
@@ -115,16 +122,19 @@ impl Product {
         if values.is_empty() {
             return Ok(());
         }
-        let activations = quantize(context, shape, values)?;
+        let activations = self.quantize(values)?;
         let rows = values.len() / shape.columns;
         let bytes = shape.rows * shape.columns * shape.bits / 8 * rows.min(8);
         let parts = (bytes / LEAST_BYTES).clamp(1, MOST_PARTS).min(shape.tiles());
         let output = Output::new(output);
+        if let Some(next) = self.turn.next(&self.common.order) {
+            self.common.pool.announce(next);
+        }
         let part = |part: usize| {
             let tiles = shape.tiles() * part / parts..shape.tiles() * (part + 1) / parts;
             avx512::product(packed, &activations, bias, tiles, output);
         };
-        in_parallel(context, parts, &part)
+        self.in_parallel(parts, &part)
     }
 
     fn packed(&self, context: &ComputeContext) -> ort::Result<&Packed> {
@@ -136,6 +146,7 @@ impl Product {
             return Ok(packed);
         }
         let packed = self.pack(context)?;
+        self.turn.is_at(packed.addresses());
         Ok(self.packed.get_or_init(|| packed))
     }
 
@@ -151,11 +162,11 @@ impl Product {
             zero_points: zero_points.map(|(_, points)| points),
         };
         let parallel = |count, work: &(dyn Fn(usize) + Sync)| {
-            if in_parallel(context, count, work).is_err() {
+            if self.in_parallel(count, work).is_err() {
                 (0..count).for_each(work);
             }
         };
-        let packed = Packed::new(self.shape, &stored, &self.pages, parallel);
+        let packed = Packed::new(self.shape, &stored, &self.common.pages, parallel);
         packed.ok_or_else(|| {
             ort::Error::new(format!(
                 "MatMulNBits: no memory, or weights, scales and zero points do not have the sizes that {:?} needs",
@@ -163,38 +174,27 @@ impl Product {
             ))
         })
     }
-}
 
-fn quantize(context: &ComputeContext, shape: Shape, values: &[f32]) -> ort::Result<Activations> {
-    let rows = values.len() / shape.columns;
-    let mut activations = Activations::new(rows, shape.columns);
-    let pairs = values.chunks_exact(shape.columns).zip(activations.rows(shape.columns));
-    if values.len() < LEAST_VALUES {
-        pairs.for_each(|(values, row)| avx512::quantize(values, shape.bits, row));
-    } else {
-        let pairs: Vec<_> = pairs.map(|pair| Mutex::new(Some(pair))).collect();
-        in_parallel(context, rows, &|row| {
-            let pair = pairs.get(row).and_then(|pair| pair.lock().unwrap_or_else(PoisonError::into_inner).take());
-            if let Some((values, row)) = pair {
-                avx512::quantize(values, shape.bits, row);
-            }
-        })?;
-    }
-    Ok(activations)
-}
-
-/// Calls this with each number below a count, on the threads of the session.
-fn in_parallel(context: &ComputeContext, count: usize, work: &(dyn Fn(usize) + Sync)) -> ort::Result<()> {
-    if count == 1 {
-        work(0);
-        return Ok(());
-    }
-    // A panic may not unwind through ONNX Runtime's frames, and what it left out may not pass for a result.
-    let failed = AtomicBool::new(false);
-    context.par_for(count, count.min(MOST_PARTS), |number| {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(number))).is_err() {
-            failed.store(true, Ordering::Relaxed);
+    fn quantize(&self, values: &[f32]) -> ort::Result<Activations> {
+        let shape = self.shape;
+        let rows = values.len() / shape.columns;
+        let mut activations = Activations::new(rows, shape.columns);
+        let pairs = values.chunks_exact(shape.columns).zip(activations.rows(shape.columns));
+        if values.len() < LEAST_VALUES {
+            pairs.for_each(|(values, row)| avx512::quantize(values, shape.bits, row));
+        } else {
+            let pairs: Vec<_> = pairs.map(|pair| Mutex::new(Some(pair))).collect();
+            self.in_parallel(rows, &|row| {
+                let pair = pairs.get(row).and_then(|pair| pair.lock().unwrap_or_else(PoisonError::into_inner).take());
+                if let Some((values, row)) = pair {
+                    avx512::quantize(values, shape.bits, row);
+                }
+            })?;
         }
-    })?;
-    if failed.into_inner() { Err(ort::Error::new("MatMulNBits: a part of the product failed")) } else { Ok(()) }
+        Ok(activations)
+    }
+
+    fn in_parallel(&self, parts: usize, work: &(dyn Fn(usize) + Sync)) -> ort::Result<()> {
+        self.common.pool.run(parts, work).map_err(|_| ort::Error::new("MatMulNBits: a part of the product failed"))
+    }
 }

@@ -3,8 +3,8 @@
 //! ONNX Runtime has a matrix row by row: `[rows, blocks, bytes of a block]`, the first of two weights in the lower half of a byte. Here 16 rows
 //! lie side by side, 32 bits of each in turn, so that a vector of 16 sums, one for each row, reads all of one cache line after the other.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use bytemuck::Pod;
 use half::f16;
@@ -12,14 +12,8 @@ use half::f16;
 use super::pages::{Block, Pages};
 use super::{BLOCK, LANES};
 
-/// 32 bits of each of 16 rows: 8 weights of 4 bits, or 4 of 8.
+/// 32 bits of each of 16 rows: 8 weights of 4 bits, or 4 of 8. A cache line.
 pub(super) type Words = [u32; LANES];
-
-/// One scale for each row and block, in 16 bits where that changes nothing.
-pub(super) enum Scales {
-    F16(Block<[f16; LANES]>),
-    F32(Block<[f32; LANES]>),
-}
 
 /// The shape of a matrix in blocks.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +39,18 @@ impl Shape {
     }
 
     /// Words of 32 bits in a row.
-    pub(super) fn words(self) -> usize {
+    fn words(self) -> usize {
         self.columns * self.bits / 32
+    }
+
+    /// Words of a block.
+    pub(super) fn block_words(self) -> usize {
+        self.block * self.bits / 32
+    }
+
+    /// Lines of a tile: weights, and before those of each one or two blocks their scales.
+    pub(super) fn lines(self, halves: bool) -> usize {
+        self.words() + self.blocks().div_ceil(if halves { 2 } else { 1 })
     }
 
     /// Blocks in a row.
@@ -75,10 +79,10 @@ pub(super) struct Stored<'a> {
 /// A matrix, 16 rows side by side. Rows that only fill up the last group are zero.
 pub(super) struct Packed {
     pub(super) shape: Shape,
-    /// `[tiles, words]`
-    pub(super) weights: Block<Words>,
-    /// `[tiles, blocks]`
-    pub(super) scales: Scales,
+    /// Whether scales have 16 bits, where that changes nothing, or else 32.
+    pub(super) halves: bool,
+    /// `[tiles, lines]`: a line with the scales of one block, or of two where they have 16 bits, then the weights of these, in one stream.
+    pub(super) lines: Block<Words>,
     /// `[tiles, blocks]`: how far zero points are from the middle; `None` where they all are there.
     pub(super) offsets: Option<Block<[i8; LANES]>>,
 }
@@ -98,22 +102,15 @@ impl Packed {
         if !fits {
             return None;
         }
-        let mut weights = pages.block::<Words>(tiles * words)?;
-        let mut halves = pages.block::<[f16; LANES]>(tiles * blocks)?;
-        let exact = AtomicBool::new(true);
-        {
-            let parts: Vec<_> = weights.chunks_mut(words).zip(halves.chunks_mut(blocks)).map(Mutex::new).collect();
-            parallel(tiles, &|tile| {
-                let Some(part) = parts.get(tile) else { return };
-                let mut part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                pack_words(part.0, stored.weights, words, tile);
-                if !pack_halves(part.1, stored.scales, blocks, tile) {
-                    exact.store(false, Ordering::Relaxed);
-                }
-            });
-        }
-        let scales =
-            if exact.into_inner() { Scales::F16(halves) } else { Scales::F32(side_by_side(shape, stored.scales, pages, |scale| scale)?) };
+        let halves = stored.scales.iter().all(|scale| f16::from_f32(*scale).to_f32() == *scale);
+        let mut lines = pages.block::<Words>(tiles * shape.lines(halves))?;
+        let parts: Vec<_> = lines.chunks_mut(shape.lines(halves)).map(Mutex::new).collect();
+        parallel(tiles, &|tile| {
+            if let Some(part) = parts.get(tile) {
+                pack(&mut part.lock().unwrap_or_else(PoisonError::into_inner), shape, halves, stored, tile);
+            }
+        });
+        drop(parts);
         let offset = |point| (i32::from(point) - shape.middle()) as i8;
         let offsets =
             stored.zero_points.map(|points| unpack(shape, points)).filter(|points| points.iter().any(|point| offset(*point) != 0));
@@ -121,30 +118,39 @@ impl Packed {
             Some(points) => Some(side_by_side(shape, &points, pages, offset)?),
             None => None,
         };
-        Some(Self { shape, weights, scales, offsets })
+        Some(Self { shape, halves, lines, offsets })
+    }
+
+    /// Where it lies.
+    pub(super) fn addresses(&self) -> Range<usize> {
+        let range = self.lines.as_ptr_range();
+        range.start.addr()..range.end.addr()
     }
 }
 
-fn pack_words(out: &mut [Words], weights: &[u8], words: usize, tile: usize) {
-    let rows = weights.chunks_exact(words * 4).skip(tile * LANES).take(LANES);
-    for (lane, row) in rows.enumerate() {
-        for (to, word) in out.iter_mut().zip(row.as_chunks::<4>().0) {
-            to[lane] = u32::from_le_bytes(*word);
+/// One group of rows.
+fn pack(lines: &mut [Words], shape: Shape, halves: bool, stored: &Stored<'_>, tile: usize) {
+    let (words, per_line) = (shape.block_words(), if halves { 2 } else { 1 });
+    let weights = stored.weights.chunks_exact(shape.words() * 4).skip(tile * LANES).take(LANES);
+    let scales = stored.scales.chunks_exact(shape.blocks()).skip(tile * LANES).take(LANES);
+    for (lane, (weights, scales)) in weights.zip(scales).enumerate() {
+        // The last line of scales may be for one block only.
+        let groups = weights.chunks(words * 4 * per_line).zip(scales.chunks(per_line));
+        let groups = lines.chunks_mut(1 + words * per_line).zip(groups);
+        for (lines, (weights, scales)) in groups {
+            let Some((first, lines)) = lines.split_first_mut() else { continue };
+            for (half, scale) in scales.iter().enumerate() {
+                if halves {
+                    bytemuck::cast_mut::<Words, [[f16; LANES]; 2]>(first)[half][lane] = f16::from_f32(*scale);
+                } else {
+                    first[lane] = scale.to_bits();
+                }
+            }
+            for (line, word) in lines.iter_mut().zip(weights.as_chunks::<4>().0) {
+                line[lane] = u32::from_le_bytes(*word);
+            }
         }
     }
-}
-
-/// Whether none of them had to be rounded.
-fn pack_halves(out: &mut [[f16; LANES]], scales: &[f32], blocks: usize, tile: usize) -> bool {
-    let mut exact = true;
-    for (lane, row) in scales.chunks_exact(blocks).skip(tile * LANES).take(LANES).enumerate() {
-        for (to, scale) in out.iter_mut().zip(row) {
-            let half = f16::from_f32(*scale);
-            exact &= half.to_f32() == *scale;
-            to[lane] = half;
-        }
-    }
-    exact
 }
 
 fn side_by_side<T: Copy, U>(shape: Shape, rows: &[T], pages: &Pages, value: impl Fn(T) -> U) -> Option<Block<[U; LANES]>>

@@ -2,7 +2,7 @@
 //!
 //! Graphs have the usual operator `MatMulNBits`, in files and in memory. When a session is opened on a processor with AVX-512 VNNI,
 //! [`rewrite`] gives the products that suit to the domain `formers`, and [`operator`] computes them: activations are rounded to 8 bits in
-//! blocks of 32, as ONNX Runtime does with `accuracy_level` 4, and multiplied with the weights as they are stored, in the order in which
+//! blocks as long as those of the weights, as ONNX Runtime does with `accuracy_level` 4, and multiplied with the weights as they are stored, in the order in which
 //! they are read ([`packed`]). A row of a batch has the same result in any batch, whatever its size.
 
 mod activations;
@@ -25,7 +25,7 @@ use super::Spinning;
 
 /// The domain of our operators.
 const DOMAIN: &str = "formers";
-/// Activations are rounded in blocks of so many.
+/// Blocks have this many numbers or a multiple.
 const BLOCK: usize = 32;
 /// So many rows of a matrix lie side by side.
 const LANES: usize = 16;
@@ -45,6 +45,7 @@ struct Common {
     pages: pages::Pages,
     pool: pool::Pool,
     order: order::Order,
+    spare: activations::Spare,
 }
 
 /// Our operators, for a session's options.
@@ -55,7 +56,12 @@ pub(super) fn domain(threads: usize, spinning: Spinning) -> ort::Result<Operator
         Spinning::Briefly => Duration::from_micros(500),
         Spinning::Always => Duration::from_millis(100),
     };
-    let common = Arc::new(Common { pages: pages::Pages::default(), pool: pool::Pool::new(threads, spin), order: order::Order::default() });
+    let common = Arc::new(Common {
+        pages: pages::Pages::default(),
+        pool: pool::Pool::new(threads, spin),
+        order: order::Order::default(),
+        spare: activations::Spare::default(),
+    });
     OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::new(&common))
 }
 

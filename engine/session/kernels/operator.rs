@@ -6,7 +6,7 @@ use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInp
 use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, ValueType};
 
 use super::Common;
-use super::activations::Activations;
+use super::activations::{Activations, Group};
 use super::avx512::{self, Output};
 use super::order::Turn;
 use super::packed::{Packed, Shape, Stored};
@@ -134,7 +134,9 @@ impl Product {
             let tiles = shape.tiles() * part / parts..shape.tiles() * (part + 1) / parts;
             avx512::product(packed, &activations, bias, tiles, output);
         };
-        self.in_parallel(parts, &part)
+        self.in_parallel(parts, &part)?;
+        self.common.spare.keep(activations);
+        Ok(())
     }
 
     fn packed(&self, context: &ComputeContext) -> ort::Result<&Packed> {
@@ -177,18 +179,19 @@ impl Product {
 
     fn quantize(&self, values: &[f32]) -> ort::Result<Activations> {
         let shape = self.shape;
-        let rows = values.len() / shape.columns;
-        let mut activations = Activations::new(rows, shape.columns);
-        let pairs = values.chunks_exact(shape.columns).zip(activations.rows(shape.columns));
+        let mut activations = self.common.spare.take();
+        activations.resize(values.len() / shape.columns, shape.columns, shape.block);
+        let fill = |mut group: Group<'_>| {
+            let values = values.chunks_exact(shape.columns).skip(group.first).take(group.rows);
+            values.enumerate().for_each(|(row, values)| avx512::quantize(values, shape.block, shape.bits, row, &mut group));
+        };
         if values.len() < LEAST_VALUES {
-            pairs.for_each(|(values, row)| avx512::quantize(values, shape.bits, row));
+            activations.groups().for_each(fill);
         } else {
-            let pairs: Vec<_> = pairs.map(|pair| Mutex::new(Some(pair))).collect();
-            self.in_parallel(rows, &|row| {
-                let pair = pairs.get(row).and_then(|pair| pair.lock().unwrap_or_else(PoisonError::into_inner).take());
-                if let Some((values, row)) = pair {
-                    avx512::quantize(values, shape.bits, row);
-                }
+            let groups: Vec<_> = activations.groups().map(|group| Mutex::new(Some(group))).collect();
+            self.in_parallel(groups.len(), &|number| {
+                let group = groups.get(number).and_then(|group| group.lock().unwrap_or_else(PoisonError::into_inner).take());
+                group.into_iter().for_each(fill);
             })?;
         }
         Ok(activations)

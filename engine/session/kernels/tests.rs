@@ -65,21 +65,24 @@ impl Matrix {
 }
 
 /// The rounding to 8 bits, as it is defined.
-fn rounded(values: &[f32]) -> Vec<f64> {
-    let block = |block: &[f32]| {
+fn rounded(values: &[f32], block: usize) -> Vec<f64> {
+    let round = |block: &[f32]| {
         let most = block.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let scale = if most > 0.0 { 127.0 / most } else { 0.0 };
         block.iter().map(|x| f64::from((x * scale).round_ties_even()) * f64::from(most / 127.0)).collect::<Vec<_>>()
     };
-    values.chunks(BLOCK).flat_map(block).collect()
+    values.chunks(block).flat_map(round).collect()
 }
 
 fn product(packed: &Packed, values: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let Shape { rows: outputs, columns, bits, .. } = packed.shape;
     let rows = values.len() / columns;
-    let mut activations = Activations::new(rows, columns);
-    for (values, row) in values.chunks(columns).zip(activations.rows(columns)) {
-        avx512::quantize(values, bits, row);
+    let mut activations = Activations::default();
+    activations.resize(rows, columns, packed.shape.block);
+    for mut group in activations.groups() {
+        for (row, values) in values.chunks(columns).skip(group.first).take(group.rows).enumerate() {
+            avx512::quantize(values, packed.shape.block, bits, row, &mut group);
+        }
     }
     let mut out = vec![f32::NAN; rows * outputs];
     let output = Output::new(&mut out);
@@ -109,7 +112,7 @@ fn products_are_those_of_the_rounded_activations() {
                 let given = product(&packed, &values, Some(&bias));
                 for (i, given) in given.iter().enumerate() {
                     let (row, output) = (i / outputs, i % outputs);
-                    let products = rounded(&values[row * columns..(row + 1) * columns])
+                    let products = rounded(&values[row * columns..(row + 1) * columns], block)
                         .into_iter()
                         .enumerate()
                         .map(|(k, x)| x * matrix.weight(output, k));

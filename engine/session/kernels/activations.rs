@@ -25,8 +25,6 @@ pub(super) struct Activations {
 
 /// Some rows of them.
 pub(super) struct Group<'a> {
-    /// The first of these among all.
-    pub(super) first: usize,
     pub(super) rows: usize,
     pub(super) values: &'a mut [[i8; UNIT]],
     pub(super) scales: &'a mut [f32],
@@ -86,7 +84,6 @@ impl Activations {
         iter::from_fn(move || {
             let rows = group(all - first);
             let group = Group {
-                first,
                 rows,
                 values: values.split_off_mut(..rows * units)?,
                 scales: scales.split_off_mut(..rows * blocks)?,

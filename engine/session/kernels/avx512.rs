@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{product, quantize, usable};
+pub(super) use x86_64::{gated, product, quantize, usable};
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn usable() -> bool {
@@ -13,10 +13,21 @@ pub(super) fn usable() -> bool {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn quantize(_: &[f32], _: usize, _: usize, _: super::activations::Row<'_>) {}
+pub(super) fn quantize(_: &[f32], _: usize, _: usize, _: usize, _: &mut super::activations::Group<'_>) {}
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn product(_: &super::packed::Packed, _: &super::activations::Activations, _: Option<&[f32]>, _: Range<usize>, _: Output) {}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn gated(
+    _: &super::packed::Packed,
+    _: &super::activations::Activations,
+    _: [Option<&[f32]>; 2],
+    _: super::gate::Gate,
+    _: Range<usize>,
+    _: Output,
+) {
+}
 
 /// Where results go: `[rows of activations, rows of weights]`, of which each thread writes columns of its own.
 #[derive(Clone, Copy)]
@@ -25,7 +36,7 @@ pub(super) struct Output {
     length: usize,
 }
 
-// SAFETY: it is only written to in `product`, whose callers give each thread columns of its own.
+// SAFETY: it is only written to in `product` and `gated`, whose callers give each thread columns of its own.
 unsafe impl Send for Output {}
 // SAFETY: as above.
 unsafe impl Sync for Output {}
@@ -44,6 +55,7 @@ mod x86_64 {
     use crate::session::kernels::{
         BLOCK, LANES,
         activations::{Activations, Group, MOST_ROWS, UNIT, group},
+        gate::Gate,
         packed::Packed,
     };
 
@@ -105,64 +117,119 @@ mod x86_64 {
 
     /// The products of all rows of activations with some tiles of the weights, and a bias for each row of weights.
     pub(in super::super) fn product(weights: &Packed, activations: &Activations, bias: Option<&[f32]>, tiles: Range<usize>, out: Output) {
-        let shape = weights.shape;
+        let (rows, width) = (activations.rows, weights.shape.rows);
+        assert_fit(weights, activations);
+        assert!(tiles.end <= weights.shape.tiles() && out.length == rows * width && bias.is_none_or(|bias| bias.len() == width));
+        for first in (0..rows).step_by(CHUNK) {
+            for tile in tiles.clone() {
+                let bias = bias.and_then(|bias| bias.get(tile * LANES..));
+                // SAFETY: the first of this tile's results.
+                let out = unsafe { out.start.add(first * width + tile * LANES) };
+                Task { weights, activations, bias, tile, out, width }.chunk(first);
+            }
+        }
+    }
+
+    /// Such products with two matrices, whose tiles take turns: the first goes through the gate and scales the second. `pairs` are tiles of results.
+    pub(in super::super) fn gated(
+        weights: &Packed,
+        activations: &Activations,
+        biases: [Option<&[f32]>; 2],
+        gate: Gate,
+        pairs: Range<usize>,
+        out: Output,
+    ) {
+        const BOTH: usize = 2 * LANES;
+        let (rows, width) = (activations.rows, weights.shape.rows / 2);
+        assert_fit(weights, activations);
+        assert!(width.is_multiple_of(LANES) && pairs.end <= width / LANES && out.length == rows * width);
+        assert!(weights.shape.rows == 2 * width && biases.iter().flatten().all(|bias| bias.len() == width));
+        let mut both = vec![[0.0_f32; BOTH]; rows.min(CHUNK)];
+        for first in (0..rows).step_by(CHUNK) {
+            for pair in pairs.clone() {
+                for (half, bias) in biases.iter().enumerate() {
+                    let bias = bias.and_then(|bias| bias.get(pair * LANES..));
+                    // SAFETY: one half of each row.
+                    let out = unsafe { both.as_mut_ptr().cast::<f32>().add(half * LANES) };
+                    Task { weights, activations, bias, tile: 2 * pair + half, out, width: BOTH }.chunk(first);
+                }
+                for (row, both) in (first..rows).zip(&both) {
+                    // SAFETY: the processor has the instructions, and these are a vector of the results.
+                    unsafe { apply(gate, both, out.start.add(row * width + pair * LANES)) };
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn apply(gate: Gate, both: &[f32; 2 * LANES], to: *mut f32) {
+        // SAFETY: there are two vectors, and the caller has room for one.
+        unsafe {
+            let (x, other) = (_mm512_loadu_ps(both.as_ptr()), _mm512_loadu_ps(both.as_ptr().add(LANES)));
+            _mm512_storeu_ps(to, gate.apply(x, other));
+        }
+    }
+
+    fn assert_fit(weights: &Packed, activations: &Activations) {
+        let (shape, rows) = (weights.shape, activations.rows);
         let blocks = shape.blocks();
-        let rows = activations.rows;
-        assert!(usable() && tiles.end <= shape.tiles() && shape.columns.is_multiple_of(shape.block));
+        assert!(usable() && shape.columns.is_multiple_of(shape.block));
         assert!(shape.block.is_power_of_two() && shape.block >= BLOCK);
         assert!(weights.lines.len() == shape.tiles() * shape.lines(weights.halves));
         assert!(weights.offsets.as_ref().is_none_or(|offsets| offsets.len() == shape.tiles() * shape.blocks()));
         assert!(activations.values.len() == rows * shape.columns / UNIT);
         assert!([activations.scales.len(), activations.sums.len(), activations.starts.len()] == [rows * blocks; 3]);
-        assert!(out.length == rows * shape.rows && bias.is_none_or(|bias| bias.len() == shape.rows));
-        for first in (0..rows).step_by(CHUNK) {
-            let end = rows.min(first + CHUNK);
-            for tile in tiles.clone() {
-                let mut row = first;
-                while row < end {
-                    let task = Task { weights, activations, bias, tile, row, out };
-                    let group = group(rows - row);
-                    match (group, row == first) {
-                        (MOST_ROWS, true) => task.run::<MOST_ROWS, true>(),
-                        (MOST_ROWS, false) => task.run::<MOST_ROWS, false>(),
-                        (8, true) => task.run::<8, true>(),
-                        (8, false) => task.run::<8, false>(),
-                        (4, true) => task.run::<4, true>(),
-                        (4, false) => task.run::<4, false>(),
-                        (2, true) => task.run::<2, true>(),
-                        (2, false) => task.run::<2, false>(),
-                        (_, true) => task.run::<1, true>(),
-                        (_, false) => task.run::<1, false>(),
-                    }
-                    row += group;
-                }
-            }
-        }
     }
 
     /// A group of 16 rows of weights with some rows of activations.
     struct Task<'a> {
         weights: &'a Packed,
         activations: &'a Activations,
+        /// From this tile's first.
         bias: Option<&'a [f32]>,
         tile: usize,
-        row: usize,
-        out: Output,
+        /// Where the results of the first row go, and how far from those the next row's are.
+        out: *mut f32,
+        width: usize,
     }
 
     impl Task<'_> {
-        fn run<const ROWS: usize, const FIRST: bool>(&self) {
-            // SAFETY: `product` has looked at all lengths and at the processor.
+        /// A chunk of rows, from its first.
+        fn chunk(&self, first: usize) {
+            let rows = self.activations.rows;
+            let (mut row, end) = (first, rows.min(first + CHUNK));
+            while row < end {
+                let group = group(rows - row);
+                // SAFETY: results of rows that there are.
+                let out = unsafe { self.out.add((row - first) * self.width) };
+                match (group, row == first) {
+                    (MOST_ROWS, true) => self.run::<MOST_ROWS, true>(row, out),
+                    (MOST_ROWS, false) => self.run::<MOST_ROWS, false>(row, out),
+                    (8, true) => self.run::<8, true>(row, out),
+                    (8, false) => self.run::<8, false>(row, out),
+                    (4, true) => self.run::<4, true>(row, out),
+                    (4, false) => self.run::<4, false>(row, out),
+                    (2, true) => self.run::<2, true>(row, out),
+                    (2, false) => self.run::<2, false>(row, out),
+                    (_, true) => self.run::<1, true>(row, out),
+                    (_, false) => self.run::<1, false>(row, out),
+                }
+                row += group;
+            }
+        }
+
+        fn run<const ROWS: usize, const FIRST: bool>(&self, row: usize, out: *mut f32) {
+            // SAFETY: `product` and `gated` have looked at all lengths and at the processor.
             unsafe {
                 match (self.weights.shape.bits, self.weights.halves, self.weights.offsets.is_some()) {
-                    (4, true, false) => self.tile::<ROWS, FIRST, 4, true, false>(),
-                    (4, true, true) => self.tile::<ROWS, FIRST, 4, true, true>(),
-                    (4, false, false) => self.tile::<ROWS, FIRST, 4, false, false>(),
-                    (4, false, true) => self.tile::<ROWS, FIRST, 4, false, true>(),
-                    (_, true, false) => self.tile::<ROWS, FIRST, 8, true, false>(),
-                    (_, true, true) => self.tile::<ROWS, FIRST, 8, true, true>(),
-                    (_, false, false) => self.tile::<ROWS, FIRST, 8, false, false>(),
-                    (_, false, true) => self.tile::<ROWS, FIRST, 8, false, true>(),
+                    (4, true, false) => self.tile::<ROWS, FIRST, 4, true, false>(row, out),
+                    (4, true, true) => self.tile::<ROWS, FIRST, 4, true, true>(row, out),
+                    (4, false, false) => self.tile::<ROWS, FIRST, 4, false, false>(row, out),
+                    (4, false, true) => self.tile::<ROWS, FIRST, 4, false, true>(row, out),
+                    (_, true, false) => self.tile::<ROWS, FIRST, 8, true, false>(row, out),
+                    (_, true, true) => self.tile::<ROWS, FIRST, 8, true, true>(row, out),
+                    (_, false, false) => self.tile::<ROWS, FIRST, 8, false, false>(row, out),
+                    (_, false, true) => self.tile::<ROWS, FIRST, 8, false, true>(row, out),
                 }
             }
         }
@@ -171,9 +238,13 @@ mod x86_64 {
         /// `FIRST` rows ask for the weights ahead of time, for which others need not.
         ///
         /// # Safety
-        /// `tile`, and `ROWS` rows from `row`, lie within weights, activations and output.
+        /// `tile`, and `ROWS` rows from `row`, lie within weights and activations; `out` has room for as many rows.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-        unsafe fn tile<const ROWS: usize, const FIRST: bool, const BITS: usize, const HALVES: bool, const OFFSETS: bool>(&self) {
+        unsafe fn tile<const ROWS: usize, const FIRST: bool, const BITS: usize, const HALVES: bool, const OFFSETS: bool>(
+            &self,
+            row: usize,
+            out: *mut f32,
+        ) {
             let shape = self.weights.shape;
             let (units, blocks) = (shape.columns / UNIT, shape.blocks());
             let half = _mm512_set1_epi8(0x0f);
@@ -190,10 +261,10 @@ mod x86_64 {
                     line = line.add(1);
                     words
                 };
-                let mut values = self.activations.values.as_ptr().add(self.row * units);
-                let value_scales = self.activations.scales.as_ptr().add(self.row * blocks);
-                let sums = self.activations.sums.as_ptr().add(self.row * blocks);
-                let starts = self.activations.starts.as_ptr().add(self.row * blocks);
+                let mut values = self.activations.values.as_ptr().add(row * units);
+                let value_scales = self.activations.scales.as_ptr().add(row * blocks);
+                let sums = self.activations.sums.as_ptr().add(row * blocks);
+                let starts = self.activations.starts.as_ptr().add(row * blocks);
                 let mut total = [_mm512_setzero_ps(); ROWS];
                 let (mut scale_line, mut offset) = (_mm512_setzero_si512(), _mm512_setzero_si512());
                 for block in 0..blocks {
@@ -238,11 +309,10 @@ mod x86_64 {
                     }
                 }
                 // Lanes beyond the last row of weights are left out.
-                let first = self.tile * LANES;
-                let mask = u16::MAX >> (LANES - LANES.min(shape.rows - first));
-                let bias = self.bias.map_or(_mm512_setzero_ps(), |bias| _mm512_maskz_loadu_ps(mask, bias.as_ptr().add(first)));
+                let mask = u16::MAX >> (LANES - LANES.min(shape.rows - self.tile * LANES));
+                let bias = self.bias.map_or(_mm512_setzero_ps(), |bias| _mm512_maskz_loadu_ps(mask, bias.as_ptr()));
                 for (row, total) in total.iter().enumerate() {
-                    let to = self.out.start.add((self.row + row) * shape.rows + first);
+                    let to = out.add(row * self.width);
                     _mm512_mask_storeu_ps(to, mask, _mm512_add_ps(*total, bias));
                 }
             }

@@ -1,12 +1,14 @@
 //! Kernels of our own: products with weights in 4 or 8 bits, on processors where these are faster than ONNX Runtime's.
 //!
 //! Graphs have the usual operator `MatMulNBits`, in files and in memory. When a session is opened on a processor with AVX-512 VNNI,
-//! [`rewrite`] gives the products that suit to the domain `formers`, and [`operator`] computes them: activations are rounded to 8 bits in
+//! [`rewrite`] gives the products that suit to the domain `formers`, with the norms and gates around them, and [`operator`] computes them: activations are rounded to 8 bits in
 //! blocks as long as those of the weights, as ONNX Runtime does with `accuracy_level` 4, and multiplied with the weights as they are stored, in the order in which
 //! they are read ([`packed`]). A row of a batch has the same result in any batch, whatever its size.
 
 mod activations;
 mod avx512;
+mod gate;
+mod norm;
 mod operator;
 mod order;
 mod packed;
@@ -62,7 +64,11 @@ pub(super) fn domain(threads: usize, spinning: Spinning) -> ort::Result<Operator
         order: order::Order::default(),
         spare: activations::Spare::default(),
     });
-    OperatorDomain::new(DOMAIN)?.add(operator::MatMulNBits::new(&common))
+    let mut domain = OperatorDomain::new(DOMAIN)?;
+    for (norm, gated) in [(false, false), (false, true), (true, false), (true, true)] {
+        domain = domain.add(operator::MatMulNBits::new(&common, norm, gated))?;
+    }
+    Ok(domain)
 }
 
 /// Opens a session with our operators: one at a time until the first is open.

@@ -38,6 +38,12 @@ impl Shape {
         self.rows.div_ceil(LANES)
     }
 
+    /// That of so many matrices of this shape, whose groups of 16 rows take turns; `None` where groups would not be whole.
+    pub(super) fn stacked(self, matrices: usize) -> Option<Self> {
+        let stacked = Self { rows: self.rows.checked_mul(matrices)?, ..self };
+        (matrices == 1 || (matrices > 1 && self.rows.is_multiple_of(LANES))).then_some(stacked).filter(|stacked| stacked.is_sound())
+    }
+
     /// Words of 32 bits in a row.
     fn words(self) -> usize {
         self.columns * self.bits / 32
@@ -76,7 +82,7 @@ pub(super) struct Stored<'a> {
     pub(super) zero_points: Option<&'a [u8]>,
 }
 
-/// A matrix, 16 rows side by side. Rows that only fill up the last group are zero.
+/// A matrix, or several whose groups of rows take turns, 16 rows side by side. Rows that only fill up the last group are zero.
 pub(super) struct Packed {
     pub(super) shape: Shape,
     /// Whether scales have 16 bits, where that changes nothing, or else 32.
@@ -88,37 +94,39 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Lays a matrix out anew. `parallel` calls what it is given with each number below the first argument, on any thread.
+    /// Lays matrices out anew that all have this shape. `parallel` calls what it is given with each number below the first argument, on any thread.
     ///
     /// `None` where the parts do not have the sizes that the shape says, or there is no memory.
-    pub(super) fn new(shape: Shape, stored: &Stored<'_>, pages: &Pages, parallel: impl Fn(usize, &(dyn Fn(usize) + Sync))) -> Option<Self> {
-        if !shape.is_sound() {
+    pub(super) fn new(
+        shape: Shape,
+        matrices: &[Stored<'_>],
+        pages: &Pages,
+        parallel: impl Fn(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Option<Self> {
+        let all = shape.stacked(matrices.len()).filter(|_| shape.is_sound())?;
+        let fits = |stored: &Stored<'_>| {
+            stored.weights.len() == shape.rows * shape.words() * 4
+                && stored.scales.len() == shape.rows * shape.blocks()
+                && stored.zero_points.is_none_or(|points| points.len() == shape.rows * shape.zero_point_bytes())
+        };
+        if !matrices.iter().all(fits) {
             return None;
         }
-        let (tiles, words, blocks) = (shape.tiles(), shape.words(), shape.blocks());
-        let fits = stored.weights.len() == shape.rows * words * 4
-            && stored.scales.len() == shape.rows * blocks
-            && stored.zero_points.is_none_or(|points| points.len() == shape.rows * shape.zero_point_bytes());
-        if !fits {
-            return None;
-        }
-        let halves = stored.scales.iter().all(|scale| f16::from_f32(*scale).to_f32() == *scale);
-        let mut lines = pages.block::<Words>(tiles * shape.lines(halves))?;
+        let mut scales = matrices.iter().flat_map(|stored| stored.scales);
+        let halves = scales.all(|scale| f16::from_f32(*scale).to_f32() == *scale);
+        let mut lines = pages.block::<Words>(all.tiles() * shape.lines(halves))?;
         let parts: Vec<_> = lines.chunks_mut(shape.lines(halves)).map(Mutex::new).collect();
-        parallel(tiles, &|tile| {
-            if let Some(part) = parts.get(tile) {
-                pack(&mut part.lock().unwrap_or_else(PoisonError::into_inner), shape, halves, stored, tile);
+        parallel(all.tiles(), &|tile| {
+            if let (Some(part), Some(stored)) = (parts.get(tile), matrices.get(tile % matrices.len())) {
+                pack(&mut part.lock().unwrap_or_else(PoisonError::into_inner), shape, halves, stored, tile / matrices.len());
             }
         });
         drop(parts);
-        let offset = |point| (i32::from(point) - shape.middle()) as i8;
-        let offsets =
-            stored.zero_points.map(|points| unpack(shape, points)).filter(|points| points.iter().any(|point| offset(*point) != 0));
-        let offsets = match offsets {
-            Some(points) => Some(side_by_side(shape, &points, pages, offset)?),
+        let offsets = match zero_points(shape, matrices) {
+            Some(points) => Some(side_by_side(all, &points, pages, |point| (i32::from(point) - shape.middle()) as i8)?),
             None => None,
         };
-        Some(Self { shape, halves, lines, offsets })
+        Some(Self { shape: all, halves, lines, offsets })
     }
 
     /// Where it lies.
@@ -167,6 +175,23 @@ where
         }
     }
     Some(out)
+}
+
+/// Zero points of all rows, in the order of the groups; `None` where they all are in the middle.
+fn zero_points(shape: Shape, matrices: &[Stored<'_>]) -> Option<Vec<u8>> {
+    let points = |stored: &Stored<'_>| match stored.zero_points {
+        Some(points) => unpack(shape, points),
+        None => vec![shape.middle() as u8; shape.rows * shape.blocks()],
+    };
+    if matrices.iter().all(|stored| stored.zero_points.is_none()) {
+        return None;
+    }
+    let points: Vec<_> = matrices.iter().map(points).collect();
+    if points.iter().flatten().all(|point| i32::from(*point) == shape.middle()) {
+        return None;
+    }
+    let group = |tile: usize| points.iter().filter_map(move |points| points.chunks(shape.blocks() * LANES).nth(tile));
+    Some((0..shape.tiles()).flat_map(group).flatten().copied().collect())
 }
 
 /// Zero points, one a byte: in 4 bits there are two in each, and rows begin with whole bytes.

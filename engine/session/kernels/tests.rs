@@ -60,7 +60,7 @@ impl Matrix {
 
     fn packed(&self) -> Packed {
         let stored = Stored { weights: &self.weights, scales: &self.scales, zero_points: self.zero_points.as_deref() };
-        Packed::new(self.shape, &stored, &Pages::default(), |count, work| (0..count).for_each(work)).unwrap()
+        Packed::new(self.shape, &[stored], &Pages::default(), |count, work| (0..count).for_each(work)).unwrap()
     }
 }
 
@@ -164,7 +164,7 @@ fn parts_of_other_sizes_are_refused() {
         let mut matrix = Matrix::new(&mut numbers, shape, true, true);
         spoil(&mut matrix);
         let stored = Stored { weights: &matrix.weights, scales: &matrix.scales, zero_points: matrix.zero_points.as_deref() };
-        assert!(Packed::new(matrix.shape, &stored, &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
+        assert!(Packed::new(matrix.shape, &[stored], &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
     }
 }
 

@@ -100,8 +100,14 @@ fn with_norm<'a>(graph: &Graph<'a>, product: &mut Product<'a>) {
     let sum = node.output(3);
     // The sum comes later than it did.
     let in_time = sum.is_none_or(|sum| graph.readers(sum).first().is_none_or(|first| *first > product.place));
-    if plain && only_here && in_time && graph.is_constant(scale, onnx::FLOAT) {
+    if plain && only_here && in_time && is_float(graph, scale) {
         product.others.push(place);
         product.norm = Some(Norm { terms: [a, b], scale, epsilon: node.float("epsilon").unwrap_or(1e-12), sum });
     }
+}
+
+/// Whether numbers have 32 bits: those of a checkpoint often become so when the model is opened.
+fn is_float(graph: &Graph<'_>, value: &[u8]) -> bool {
+    let made_so = |(_, node): (usize, &Node<'_>)| node.is("Cast") && node.integer("to") == Some(onnx::FLOAT);
+    graph.is_constant(value, onnx::FLOAT) || graph.maker(value).is_some_and(made_so)
 }

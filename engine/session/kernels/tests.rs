@@ -2,6 +2,7 @@
 
 use super::activations::Activations;
 use super::avx512::{self, Output};
+use super::gate::Gate;
 use super::packed::{Packed, Shape, Stored};
 use super::pages::{Block, Pages};
 use super::{BLOCK, DOMAIN, rewrite};
@@ -58,9 +59,12 @@ impl Matrix {
         f64::from(i32::from(of(&self.weights, row * columns + column)) - i32::from(zero_point)) * f64::from(self.scales[place])
     }
 
+    fn stored(&self) -> Stored<'_> {
+        Stored { weights: &self.weights, scales: &self.scales, zero_points: self.zero_points.as_deref() }
+    }
+
     fn packed(&self) -> Packed {
-        let stored = Stored { weights: &self.weights, scales: &self.scales, zero_points: self.zero_points.as_deref() };
-        Packed::new(self.shape, &[stored], &Pages::default(), |count, work| (0..count).for_each(work)).unwrap()
+        Packed::new(self.shape, &[self.stored()], &Pages::default(), |count, work| (0..count).for_each(work)).unwrap()
     }
 }
 
@@ -74,23 +78,63 @@ fn rounded(values: &[f32], block: usize) -> Vec<f64> {
     values.chunks(block).flat_map(round).collect()
 }
 
-fn product(packed: &Packed, values: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    let Shape { rows: outputs, columns, bits, .. } = packed.shape;
-    let rows = values.len() / columns;
+fn quantized(shape: Shape, values: &[f32]) -> Activations {
     let mut activations = Activations::default();
-    activations.resize(rows, columns, packed.shape.block);
+    activations.resize(values.len() / shape.columns, shape.columns, shape.block);
+    let mut rows = values.chunks(shape.columns);
     for mut group in activations.groups() {
-        for (row, values) in values.chunks(columns).skip(group.first).take(group.rows).enumerate() {
-            avx512::quantize(values, packed.shape.block, bits, row, &mut group);
+        for row in 0..group.rows {
+            avx512::quantize(rows.next().unwrap(), shape.block, shape.bits, row, &mut group);
         }
     }
-    let mut out = vec![f32::NAN; rows * outputs];
+    activations
+}
+
+fn product(packed: &Packed, values: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let Shape { rows: outputs, columns, .. } = packed.shape;
+    let activations = quantized(packed.shape, values);
+    let mut out = vec![f32::NAN; values.len() / columns * outputs];
     let output = Output::new(&mut out);
     // In two parts, as two threads would.
     let tiles = packed.shape.tiles();
     avx512::product(packed, &activations, bias, tiles / 2..tiles, output);
     avx512::product(packed, &activations, bias, 0..tiles / 2, output);
     out
+}
+
+#[test]
+fn gates_are_those_of_two_products() {
+    if !avx512::usable() {
+        return;
+    }
+    let mut numbers = Numbers(13);
+    let silu = Gate { linear: 1.0, cubic: 0.0 };
+    for bits in [4, 8] {
+        let shape = Shape { rows: 80, columns: 192, bits, block: 64 };
+        for (halves, points) in [([true, true], [false, false]), ([true, false], [false, true]), ([false, true], [true, true])] {
+            let matrices = [0, 1].map(|i| Matrix::new(&mut numbers, shape, halves[i], points[i]));
+            let stored = matrices.each_ref().map(Matrix::stored);
+            let packed = Packed::new(shape, &stored, &Pages::default(), |count, work| (0..count).for_each(work)).unwrap();
+            let bias = numbers.floats(80);
+            for rows in [1, 5, 140] {
+                let values = numbers.floats(rows * 192);
+                let activations = quantized(shape, &values);
+                let mut out = vec![f32::NAN; rows * 80];
+                let output = Output::new(&mut out);
+                avx512::gated(&packed, &activations, [None, Some(&bias)], silu, 3..5, output);
+                avx512::gated(&packed, &activations, [None, Some(&bias)], silu, 0..3, output);
+                let (gate, up) = (product(&matrices[0].packed(), &values, None), product(&matrices[1].packed(), &values, Some(&bias)));
+                for ((given, gate), up) in out.iter().zip(gate).zip(up) {
+                    let expected = gate / (1.0 + (-gate).exp()) * up;
+                    assert!((given - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{bits} bits, {rows} rows: {given} for {expected}");
+                }
+            }
+        }
+    }
+    // Groups of 16 rows that are not whole cannot take turns.
+    let matrix = Matrix::new(&mut numbers, Shape { rows: 40, columns: 64, bits: 4, block: 32 }, true, false);
+    let both = [matrix.stored(), matrix.stored()];
+    assert!(Packed::new(matrix.shape, &both, &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
 }
 
 #[test]
@@ -163,8 +207,7 @@ fn parts_of_other_sizes_are_refused() {
     for spoil in spoil {
         let mut matrix = Matrix::new(&mut numbers, shape, true, true);
         spoil(&mut matrix);
-        let stored = Stored { weights: &matrix.weights, scales: &matrix.scales, zero_points: matrix.zero_points.as_deref() };
-        assert!(Packed::new(matrix.shape, &[stored], &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
+        assert!(Packed::new(matrix.shape, &[matrix.stored()], &Pages::default(), |count, work| (0..count).for_each(work)).is_none());
     }
 }
 

@@ -236,7 +236,9 @@ impl Decoder<'_> {
         self.lengths = totals;
         let logits = outputs.f32("logits")?;
         match logits.shape() {
-            [r, k, _] if (*r, *k) == (rows, keep) => Ok(logits.iter().copied().collect()),
+            [r, k, _] if (*r, *k) == (rows, keep) => {
+                Ok(logits.as_slice().map_or_else(|| logits.iter().copied().collect(), <[f32]>::to_vec))
+            }
             shape => problem(&format!("output `logits` has shape {shape:?} for {keep} tokens of {rows} rows")),
         }
     }

@@ -39,10 +39,17 @@ pub(crate) fn top(scores: impl IntoIterator<Item = f32>, count: usize, best: &mu
 
 /// The first of the largest.
 pub(crate) fn argmax(scores: &[f32]) -> Option<usize> {
+    // Most stretches have nothing larger than what was found: that is seen without a decision for each score.
+    const STRETCH: usize = 256;
     let mut best: Option<Ranked> = None;
-    for (place, score) in scores.iter().enumerate() {
-        if best.is_none_or(|(bar, _)| ascending(*score, bar) == Ordering::Greater) {
-            best = Some((*score, place));
+    for (stretch, scores) in scores.chunks(STRETCH).enumerate() {
+        if best.is_some_and(|(bar, _)| scores.iter().fold(true, |none, score| none & (*score <= bar))) {
+            continue;
+        }
+        for (place, score) in scores.iter().enumerate() {
+            if best.is_none_or(|(bar, _)| ascending(*score, bar) == Ordering::Greater) {
+                best = Some((*score, stretch * STRETCH + place));
+            }
         }
     }
     best.map(|(_, place)| place)
@@ -119,6 +126,18 @@ mod tests {
             }
             assert_eq!(argmax(&values), Some(3));
         }
+    }
+
+    #[test]
+    fn the_first_of_the_largest_is_found_wherever_it_is() {
+        for place in [0, 1, 255, 256, 700, 999] {
+            let mut values = scores(4, 1000);
+            let largest = if place == 700 { f32::NAN } else { 9.0 };
+            values[place..].iter_mut().step_by(100).for_each(|value| *value = largest);
+            assert_eq!(argmax(&values), Some(place));
+        }
+        assert_eq!(argmax(&[f32::NEG_INFINITY; 600]), Some(0));
+        assert_eq!(argmax(&[]), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Kernels of our own: products with weights in 4 or 8 bits, on processors where these are faster than ONNX Runtime's.
 //!
 //! Graphs have the usual operator `MatMulNBits`, in files and in memory. When a session is opened on a processor with AVX-512 VNNI, [`rewrite`]
-//! gives the products that suit to the domain `formers`, with the norms and gates around them, and [`operator`] computes them: activations are
+//! gives the products that suit to the domain `formers`, with the norms, gates and attention around them, and [`operator`] computes them: activations are
 //! rounded to 8 bits in blocks as long as those of the weights, as ONNX Runtime does with `accuracy_level` 4, and multiplied with the weights as
 //! they are stored, in the order in which they are read ([`packed`]). A row of a batch has the same result in any batch, whatever its size.
 
 mod activations;
+mod attention;
 mod avx512;
 mod gate;
 mod norm;
@@ -68,7 +69,7 @@ pub(super) fn domain(threads: usize, spinning: Spinning) -> ort::Result<Operator
     for (norm, gated) in [(false, false), (false, true), (true, false), (true, true)] {
         domain = domain.add(operator::MatMulNBits::new(&common, norm, gated))?;
     }
-    Ok(domain)
+    domain.add(attention::GroupQueryAttention::new(&common))
 }
 
 /// Opens a session with our operators: one at a time until the first is open.

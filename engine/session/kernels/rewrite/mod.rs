@@ -1,5 +1,6 @@
 //! Which nodes of a model are ours: those get our domain, some become one with their neighbours, and everything else stays, byte by byte.
 
+mod attention;
 mod graph;
 mod onnx;
 mod patterns;
@@ -46,9 +47,14 @@ pub(super) fn rewrite(model: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
 
 fn rewrite_graph(graph: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
     let read = Graph::read(graph)?;
-    let changes = changes(&read);
+    let mut changes = changes(&read);
     if changes.is_empty() {
+        // Attention alone is not worth threads of our own beside ONNX Runtime's.
         return None;
+    }
+    let types = attention::Types::of(graph);
+    for (place, node) in read.nodes.iter().enumerate().filter(|(_, node)| types.suit(node.bytes)) {
+        changes.entry(place).or_insert_with(|| Some(in_our_domain(node)));
     }
     let mut out = Vec::with_capacity(graph.len() + 4096);
     let mut nodes = 0..;

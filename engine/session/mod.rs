@@ -8,6 +8,8 @@ mod device;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod huge_pages;
+// Elsewhere it is compiled, and never called.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports))]
 mod kernels;
 mod library;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // what only texts ask

@@ -21,8 +21,9 @@ pub struct SessionOptions {
     pub optimization: Optimization,
     /// Whether constant weights are laid out anew for the processor when loading: faster runs, and a second copy of them.
     pub prepacking: bool,
-    /// Whether products with weights in 4 and 8 bits may be computed by kernels of this library, where the processor has the instructions for
-    /// them (AVX-512 VNNI) and `prepacking` is allowed: as exact as ONNX Runtime's, and faster.
+    /// Whether products with weights in 4 and 8 bits, what stands right before and behind them, and the attention of such models may be computed by
+    /// kernels of this library, where the processor has the instructions for them (AVX-512 VNNI) and `prepacking` is allowed: as exact as ONNX
+    /// Runtime's, and faster.
     pub own_kernels: bool,
     /// Where providers that compile models (CoreML, OpenVINO, TensorRT) keep what they compiled.
     pub cache_folder: Option<PathBuf>,

@@ -4,7 +4,7 @@
 const FEW: usize = 8;
 
 /// Batches of places of prompts with these lengths, the longest first, so that rows of one batch are of like length: padding is at
-/// most a fifth of a batch, or the batch is small. With `exactly`, batches are as large as they may be.
+/// most a ninth of a batch, or the batch is small. With `exactly`, batches are as large as they may be.
 pub(crate) fn by_length(lengths: &[usize], most: usize, exactly: bool) -> Vec<Vec<usize>> {
     let length = |place: usize| lengths.get(place).copied().unwrap_or(0);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
@@ -15,7 +15,7 @@ pub(crate) fn by_length(lengths: &[usize], most: usize, exactly: bool) -> Vec<Ve
     for place in order {
         let fits = |batch: &&mut Vec<usize>| {
             let padded = longest * (batch.len() + 1);
-            batch.len() < most && (exactly || batch.len() < FEW || padded * 4 <= (sum + length(place)) * 5)
+            batch.len() < most && (exactly || batch.len() < FEW || padded * 8 <= (sum + length(place)) * 9)
         };
         match batches.last_mut().filter(fits) {
             Some(batch) => {
@@ -43,7 +43,7 @@ mod tests {
         places.sort_unstable();
         assert_eq!(places, (0..64).collect::<Vec<_>>());
         let padded: usize = batches.iter().map(|batch| batch.len() * batch.iter().map(|&i| lengths[i]).max().unwrap()).sum();
-        assert!(padded * 100 < lengths.iter().sum::<usize>() * 125, "{padded}");
+        assert!(padded * 100 < lengths.iter().sum::<usize>() * 115, "{padded}");
         assert!(batches.len() <= 8, "{batches:?}");
     }
 

@@ -1,8 +1,12 @@
 //! Attention of our own kernels against ONNX Runtime's, in whole sessions. Where the processor has not got the instructions, both are the same.
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+#[path = "support/checkpoint.rs"]
+mod checkpoint;
 
+use std::{path::Path, sync::Arc};
+
+use checkpoint::{numbers, write_checkpoint};
 use formers::session::{Session, SessionOptions, Value};
 use formers_converters::{
     Dtype, Weights,
@@ -14,16 +18,6 @@ use formers_converters::{
     writer,
 };
 use ndarray::{ArrayD, IxDyn};
-
-/// Numbers between -1 and 1 that look random.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
 
 const HEADS: usize = 6;
 const KV_HEADS: usize = 2;
@@ -45,15 +39,7 @@ struct Kind {
 
 /// One attention, beside a product: without any, all stays with ONNX Runtime.
 fn write(folder: &Path, kind: Kind) {
-    let (mut header, mut bytes) = (BTreeMap::new(), Vec::new());
-    for (seed, (name, shape)) in [("down.weight", vec![32, HEADS * SIZE]), ("down.bias", vec![32])].into_iter().enumerate() {
-        let start = bytes.len();
-        bytes.extend(numbers(shape.iter().product(), seed as u64 + 1).iter().flat_map(|value| value.to_le_bytes()));
-        header.insert(name, serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, bytes.len()]}));
-    }
-    let header = serde_json::to_vec(&header).unwrap();
-    let path = folder.join("model.safetensors");
-    fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes].concat()).unwrap();
+    let path = write_checkpoint(folder, &[("down.weight", &[32, HEADS * SIZE]), ("down.bias", &[32])], 1.0);
     let graph = Graph::new("model", Dtype::F32);
     let weights = Weights::new(&graph, Arc::new(Tensors::open(&[path]).unwrap()));
     let input = |name: &str, dtype, dims: &[Dim]| Some(graph.input(name, dtype, dims));

@@ -1,8 +1,12 @@
 //! Products of our own kernels against ONNX Runtime's, in whole sessions. Where the processor has not got the instructions, both are the same.
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+#[path = "support/checkpoint.rs"]
+mod checkpoint;
 
+use std::{fs, path::Path, sync::Arc};
+
+use checkpoint::{numbers, write_checkpoint};
 use formers::session::{Session, SessionOptions, Value};
 use formers_converters::{
     Dtype, Weights,
@@ -15,30 +19,11 @@ use formers_converters::{
 };
 use ndarray::{Array2, Array3, ArrayD};
 
-/// Numbers between -1 and 1 that look random.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 /// Two layers, written as a folder: one widens, and its outputs do not fill whole groups of rows.
 fn write(folder: &Path, options: NBits) {
     let tensors: [(&str, &[usize]); 4] =
         [("up.weight", &[328, 192]), ("up.bias", &[328]), ("down.weight", &[50, 328]), ("down.bias", &[50])];
-    let (mut header, mut bytes) = (BTreeMap::new(), Vec::new());
-    for (seed, (name, shape)) in tensors.iter().enumerate() {
-        let values = numbers(shape.iter().product(), seed as u64 + 1);
-        let start = bytes.len();
-        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        header.insert(name.to_string(), serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, bytes.len()]}));
-    }
-    let header = serde_json::to_vec(&header).unwrap();
-    let path = folder.join("model.safetensors");
-    fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes].concat()).unwrap();
+    let path = write_checkpoint(folder, &tensors, 1.0);
     let graph = Graph::new("model", Dtype::F32);
     let weights = Weights::new(&graph, Arc::new(Tensors::open(&[path]).unwrap()));
     let x = graph.input("x", Dtype::F32, &[Dim::from("b"), Dim::from("s"), Dim::Fixed(192)]);

@@ -1,9 +1,10 @@
-//! Kernels of our own: products with weights in 4 or 8 bits, on processors where these are faster than ONNX Runtime's.
+//! Kernels of our own: products with weights in 4 or 8 bits, with what stands right before and behind them, and the attention of such models, on
+//! processors where these are faster than ONNX Runtime's.
 //!
-//! Graphs have the usual operator `MatMulNBits`, in files and in memory. When a session is opened on a processor with AVX-512 VNNI, [`rewrite`]
-//! gives the products that suit to the domain `formers`, with the norms, gates and attention around them, and [`operator`] computes them: activations are
-//! rounded to 8 bits in blocks as long as those of the weights, as ONNX Runtime does with `accuracy_level` 4, and multiplied with the weights as
-//! they are stored, in the order in which they are read ([`packed`]). A row of a batch has the same result in any batch, whatever its size.
+//! Graphs have the usual operators, in files and in memory. When a session is opened on a processor with AVX-512 VNNI, [`rewrite`] gives the nodes that
+//! suit to the domain `formers`, where [`operator`] and [`attention`] compute them, on the threads of a [`pool`]. Products round activations to 8
+//! bits in blocks as long as those of the weights, as ONNX Runtime does with `accuracy_level` 4, and multiply them with the weights as they are
+//! stored, in the order in which they are read ([`packed`]). A row of a batch has the same result in any batch, whatever its size.
 
 mod activations;
 mod attention;

@@ -219,7 +219,7 @@ impl Talk {
         let first = start.elapsed();
         // Dim, where there is a terminal to be so.
         let (dim, bright) = if io::stderr().is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        let mut reasons = false;
+        let (mut reasons, mut calls) = (false, Vec::new());
         while STATE.load(Ordering::Relaxed) == ANSWERING
             && let Some(part) = parts.next()
         {
@@ -234,15 +234,17 @@ impl Talk {
                     reasons = true;
                 }
                 Part::Content(text) => out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")?,
-                Part::Call(call) => {
-                    let gap = if parts.answer().content.is_empty() { "" } else { "\n" };
-                    write!(out, "{gap}{}({})", call.name, Value::Object(call.arguments)).context("standard output")?;
-                }
+                // Calls stand on lines of their own, behind what else is said.
+                Part::Call(call) => calls.push(call),
                 _ => {}
             }
         }
         if reasons {
             aside("\n");
+        }
+        for (place, call) in calls.into_iter().enumerate() {
+            let gap = if place == 0 && parts.answer().content.is_empty() { "" } else { "\n" };
+            write!(out, "{gap}{}({})", call.name, Value::Object(call.arguments)).context("standard output")?;
         }
         writeln!(out).context("standard output")?;
         let (tokens, seconds) = (parts.token_count(), (start.elapsed() - first).as_secs_f64());

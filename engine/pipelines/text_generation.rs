@@ -11,9 +11,11 @@ use formers_models::Head;
 use serde_json::{Map, Value, json};
 
 use call::{Call, Form, PARAMETERS};
-pub use parts::{AnswerParts, Part};
+pub use parts::AnswerParts;
 pub use pieces::{Piece, Pieces, TextPieces};
 use response::Response;
+
+pub use crate::postprocess::answer::Part;
 
 use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words};
 use crate::{

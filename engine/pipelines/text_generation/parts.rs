@@ -8,43 +8,25 @@ use super::{Options, Pieces, Prompt, TextGeneration, defaults};
 use crate::{
     Result,
     config::GenerationConfig,
-    postprocess::answer::{Answer, CALL_MARKS, ToolCall},
+    postprocess::answer::{Answer, AnswerReader, Part},
 };
 
-/// A part of an answer.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Part {
-    /// More of the reasoning.
-    Reasoning(String),
-    /// More of the answer itself.
-    Content(String),
-    /// A call of a tool; calls come at the end.
-    Call(ToolCall),
-}
-
-/// No mark of any family is longer: what may be the beginning of one is held back so far.
+/// No mark of any template is longer: what may be the beginning of one is held back so far.
 const LONGEST_MARK: usize = 40;
 
 impl TextGeneration {
-    /// The answer to a chat in parts, as it comes; dropping it ends the work. Not with `num_beams`.
+    /// The answer to a chat in parts, as it comes; dropping it ends the work. The parts together are what [`TextGeneration::parts`] makes
+    /// of the whole text: nothing that was shown is taken back. Not with `num_beams`.
     pub fn stream_parts<'a>(&'a self, chat: &[Value], options: &Options) -> Result<AnswerParts<'a>> {
         let options = Options { skip_special_tokens: false, ..options.clone() };
         let pieces = self.pieces(Prompt::Chat(chat), &options)?;
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(&options)?)?;
         let prompt = self.tokenizer.decode(&self.encode(Prompt::Chat(chat), &options, &config)?.ids, false, None)?;
-        Ok(AnswerParts {
-            generate: self,
-            options,
-            pieces,
-            tokens: 0,
-            special: Vec::new(),
-            prompt,
-            text: String::new(),
-            shown: Answer::default(),
-            ready: VecDeque::new(),
-            ended: false,
-        })
+        let reading = match self.has_response_template() {
+            true => Reading::Template(Box::new(Templated { options, prompt, text: String::new(), shown: Answer::default() })),
+            false => Reading::Marks(Box::new(self.answer_reader(&prompt, &options))),
+        };
+        Ok(AnswerParts { generate: self, pieces, tokens: 0, reading, ready: VecDeque::new(), ended: false })
     }
 }
 
@@ -52,16 +34,29 @@ impl TextGeneration {
 #[derive(Debug)]
 pub struct AnswerParts<'a> {
     generate: &'a TextGeneration,
-    options: Options,
     pieces: Pieces<'a>,
     tokens: usize,
-    /// The special tokens that came, each once.
-    special: Vec<String>,
+    reading: Reading,
+    ready: VecDeque<Part>,
+    ended: bool,
+}
+
+/// What takes the answer apart.
+#[derive(Debug)]
+enum Reading {
+    /// The marks of the model's family.
+    Marks(Box<AnswerReader>),
+    /// The checkpoint's `response_template`.
+    Template(Box<Templated>),
+}
+
+/// An answer that a response template takes apart.
+#[derive(Debug)]
+struct Templated {
+    options: Options,
     prompt: String,
     text: String,
     shown: Answer,
-    ready: VecDeque<Part>,
-    ended: bool,
 }
 
 impl AnswerParts<'_> {
@@ -70,74 +65,65 @@ impl AnswerParts<'_> {
         self.tokens
     }
 
-    /// The answer as far as it came.
+    /// The answer as far as it is certain.
     pub fn answer(&self) -> &Answer {
-        &self.shown
+        match &self.reading {
+            Reading::Marks(reader) => reader.answer(),
+            Reading::Template(templated) => &templated.shown,
+        }
     }
 
-    fn count(&mut self, id: u32) {
-        self.tokens += 1;
-        let tokenizer = &self.generate.tokenizer;
-        let special = if tokenizer.is_special_token(id) { tokenizer.id_to_token(id) } else { None };
-        self.special.extend(special.filter(|token| !self.special.contains(token)));
-    }
-
-    /// The answer in the text so far, without special tokens.
-    fn read(&self) -> Result<Answer> {
-        let special = self.special.as_slice();
-        let mut text = self.text.as_str();
-        // The token that ended it belongs to no part. A response template counts with it.
-        while let Some(token) =
-            special.iter().find(|token| text.ends_with(token.as_str())).filter(|_| !self.generate.has_response_template())
-        {
-            text = &text[..text.len() - token.len()];
-        }
-        let mut answer = self.generate.parts(text, &self.prompt, &self.options)?;
-        for token in special {
-            answer.content = answer.content.replace(token, "");
-            answer.reasoning_content = answer.reasoning_content.map(|text| text.replace(token, ""));
-        }
-        Ok(answer)
-    }
-
-    /// Shows what the text so far has beyond what was shown; before the end without what may turn out to be a mark.
-    fn show(&mut self) -> Result<()> {
-        let answer = match self.read() {
-            Ok(answer) => answer,
-            // What is not complete may not be readable yet.
-            Err(_) if !self.ended => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let reasoning = answer.reasoning_content.as_deref().unwrap_or_default();
-        // Behind the reasoning comes the rest.
-        let settled = if self.ended || !answer.content.is_empty() { reasoning } else { certain(reasoning) };
-        let before = self.shown.reasoning_content.as_deref().unwrap_or_default();
-        if let Some(more) = settled.strip_prefix(before).filter(|more| !more.is_empty()) {
-            self.ready.push_back(Part::Reasoning(more.to_owned()));
-            self.shown.reasoning_content = Some(settled.to_owned());
-        }
-        let settled = if self.ended { &answer.content } else { certain(&answer.content) };
-        if let Some(more) = settled.strip_prefix(&self.shown.content).filter(|more| !more.is_empty()) {
-            self.ready.push_back(Part::Content(more.to_owned()));
-            self.shown.content = settled.to_owned();
-        }
-        if self.ended {
-            self.ready.extend(answer.tool_calls.iter().cloned().map(Part::Call));
-            self.shown = answer;
+    /// Takes more of the text.
+    fn take(&mut self, text: &str) -> Result<()> {
+        match &mut self.reading {
+            Reading::Marks(reader) => {
+                self.ready.extend(reader.push(text));
+                if self.ended {
+                    self.ready.extend(reader.finish());
+                }
+            }
+            Reading::Template(templated) => {
+                templated.text.push_str(text);
+                self.ready.extend(templated.show(self.generate, self.ended)?);
+            }
         }
         Ok(())
     }
 }
 
-/// What of a text stays as it is, whatever follows: it may end with the beginning of a mark, and a call in it that is not complete may turn
-/// out to be none.
-fn certain(text: &str) -> &str {
-    let begin = text.trim_start();
-    if begin.starts_with(['{', '[']) || begin.starts_with("Action:") || "Action:".starts_with(begin) {
-        return "";
+impl Templated {
+    /// What the text so far has beyond what was shown. Before the end that is what stays whatever follows.
+    fn show(&mut self, generate: &TextGeneration, ended: bool) -> Result<Vec<Part>> {
+        let answer = match generate.parts(&self.text, &self.prompt, &self.options) {
+            Ok(answer) => answer,
+            // What is not complete may not be readable yet.
+            Err(_) if !ended => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut parts = Vec::new();
+        let reasoning = answer.reasoning_content.as_deref().unwrap_or_default();
+        // Behind the reasoning comes the rest.
+        let settled = if ended || !answer.content.is_empty() { reasoning } else { certain(reasoning) };
+        let before = self.shown.reasoning_content.as_deref().unwrap_or_default();
+        if let Some(more) = settled.strip_prefix(before).filter(|more| !more.is_empty()) {
+            parts.push(Part::Reasoning(more.to_owned()));
+            self.shown.reasoning_content = Some(settled.to_owned());
+        }
+        let settled = if ended { &answer.content } else { certain(&answer.content) };
+        if let Some(more) = settled.strip_prefix(&self.shown.content).filter(|more| !more.is_empty()) {
+            parts.push(Part::Content(more.to_owned()));
+            self.shown.content = settled.to_owned();
+        }
+        if ended {
+            parts.extend(answer.tool_calls.iter().cloned().map(Part::Call));
+            self.shown = answer;
+        }
+        Ok(parts)
     }
-    let call = CALL_MARKS.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
-    let text = text.get(..call).unwrap_or_default();
+}
+
+/// What of a text stays as it is, whatever follows: it may end with the beginning of a mark.
+fn certain(text: &str) -> &str {
     let from = text.char_indices().rev().nth(LONGEST_MARK).map_or(0, |(place, _)| place);
     let mark = text.get(from..).and_then(|tail| tail.find(['<', '[', '{', '`'])).map_or(text.len(), |place| from + place);
     text.get(..mark).unwrap_or_default().trim_end()
@@ -154,18 +140,22 @@ impl Iterator for AnswerParts<'_> {
             if self.ended {
                 return None;
             }
-            match self.pieces.next() {
+            let text = match self.pieces.next() {
                 Some(Ok(piece)) => {
-                    piece.tokens.iter().for_each(|token| self.count(token.id));
-                    self.text.push_str(&piece.text);
+                    self.tokens += piece.tokens.len();
+                    piece.text
                 }
                 Some(Err(error)) => {
                     self.ended = true;
                     return Some(Err(error));
                 }
-                None => self.ended = true,
-            }
-            if let Err(error) = self.show() {
+                None => {
+                    self.ended = true;
+                    String::new()
+                }
+            };
+            if let Err(error) = self.take(&text) {
+                self.ended = true;
                 return Some(Err(error));
             }
         }

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Options, TextGeneration};
 use crate::{
     Result,
-    postprocess::{answer, response::ResponseTemplate},
+    postprocess::{
+        answer::{self, AnswerFormat, AnswerReader},
+        response::ResponseTemplate,
+    },
 };
 
 /// `response_template` of `tokenizer_config.json`.
@@ -35,18 +38,30 @@ impl Response {
 
 impl TextGeneration {
     /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
-    /// template this is. `text` and `prompt` are with their special tokens.
+    /// template this is. `text` and `prompt` are with their special tokens, which are no part of the answer.
     ///
     /// # Errors
     /// An answer that is not as `response_template` says.
     pub fn parts(&self, text: &str, prompt: &str, options: &Options) -> Result<answer::Answer> {
         let tools = options.chat.tools.as_deref();
-        if let Some(response) = &self.response {
+        if let Some(response) = self.response.as_ref().filter(|_| self.has_response_template()) {
             let message = response.template()?.parse(text, prompt, tools.unwrap_or_default())?;
             return Ok(answer::Answer::from_message(&message));
         }
+        let mut reader = self.answer_reader(prompt, options);
+        reader.push(text);
+        reader.finish();
+        Ok(reader.into_answer())
+    }
+
+    /// What takes an answer to a chat apart as it comes.
+    pub(super) fn answer_reader(&self, prompt: &str, options: &Options) -> AnswerReader {
+        let tools = options.chat.tools.as_deref();
         let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
-        Ok(answer::parse_answer(text, prompt, answer::ToolFormat::of_template(template), tools.unwrap_or_default()))
+        let special = self.tokenizer.added_tokens().into_iter().filter(|(_, is_special)| *is_special).map(|(token, _)| token);
+        let special: Vec<String> = special.collect();
+        let reader = AnswerReader::new(&AnswerFormat::of_template(template), prompt, tools.unwrap_or_default()).without_tokens(&special);
+        if options.constraint.is_some() { reader.held_to_a_form() } else { reader }
     }
 
     /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of

@@ -1,15 +1,24 @@
 //! What a chat model wrote becomes its reasoning, its calls of tools and the rest, for the formats of the common families.
+//!
+//! A format is one file in `formats/` and its line in the table there. The file says all: by what a chat template is recognised, the marks
+//! of reasoning, the marks that something begins with, and how what stands behind each is read. A reader is a function on a [`cursor`],
+//! whose steps are certain whatever follows, so that an answer that comes piece by piece and one that is there at once are read by the
+//! same code, with the same end; the ways to write a call that several families share are in `forms/`. Everything else (what is held
+//! back, white space, quoted marks, calls inside of reasoning) is done once for all formats in [`reader`].
 
-mod brackets;
-mod channels;
-mod functions;
-mod json;
-mod lists;
-mod python;
-mod sections;
-mod tags;
+mod cursor;
+mod format;
+mod formats;
+mod forms;
+mod literal;
+mod reader;
+mod scan;
+mod tools;
 
 use serde_json::{Map, Value, json};
+
+pub use format::AnswerFormat;
+pub use reader::{AnswerReader, Part};
 
 /// An answer in parts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,49 +42,6 @@ pub struct ToolCall {
     pub arguments: Map<String, Value>,
 }
 
-/// How a family writes calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ToolFormat {
-    /// `<tool_call>` around `{"name", "arguments"}`, around `<function=name><parameter=name>value</parameter></function>`, or around a name
-    /// and pairs of `<arg_key>` and `<arg_value>`: Qwen, Hermes, GLM and many others.
-    Tags,
-    /// The whole answer is `{"name", "parameters"}`, or `<|python_tag|>` and such objects or `name.call(argument="value")`: Llama 3.
-    Json,
-    /// `[TOOL_CALLS]` before a list of `{"name", "arguments", "id"}`, or before each `name{…}` or `name[ARGS]{…}`: Mistral.
-    Brackets,
-    /// `<|channel|>commentary to=functions.name … <|message|>{…}<|call|>`, with reasoning and answer in channels of their own: gpt-oss.
-    Channels,
-    /// A list of calls behind a mark, `<|tool_call|>`, `<|START_ACTION|>` or `Action:`: Granite, Phi, Command R.
-    Lists,
-    /// Between marks, the name, a mark and the arguments: DeepSeek, Kimi.
-    Sections,
-    /// `call:name{key:value}` between marks, with marks of its own around texts: Gemma.
-    Functions,
-    /// `[name(argument="value"), …]` as in Python, between marks: LFM2.
-    Python,
-}
-
-impl ToolFormat {
-    /// The format that a chat template writes calls in.
-    pub fn of_template(template: &str) -> Option<Self> {
-        let marks: [(Self, &[&str]); 9] = [
-            (Self::Brackets, &["[TOOL_CALLS]"]),
-            (Self::Channels, &["<|channel|>"]),
-            (Self::Sections, &sections::MARKS),
-            (Self::Functions, &functions::MARKS),
-            (Self::Python, &python::MARKS),
-            (Self::Lists, &lists::MARKS),
-            (Self::Tags, &["<tool_call>"]),
-            (Self::Json, &["<|python_tag|>"]),
-            (Self::Lists, &["Action: ```json"]),
-        ];
-        let known = marks.iter().find(|(_, marks)| marks.iter().any(|mark| template.contains(mark))).map(|(format, _)| *format);
-        let is_llama = template.contains("<|start_header_id|>") && template.contains("\"parameters\"");
-        known.or(is_llama.then_some(Self::Json))
-    }
-}
-
 impl Answer {
     /// From a message as response templates give it. Calls that have no name, or whose arguments are not an object, stay in the content.
     pub fn from_message(message: &Map<String, Value>) -> Self {
@@ -87,7 +53,7 @@ impl Answer {
         };
         for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
             let id = call.get("id").and_then(Value::as_str).map(str::to_owned);
-            match object(call.get("function").unwrap_or(call)) {
+            match forms::json::call_in(call) {
                 Some(read) => answer.tool_calls.push(ToolCall { id: id.or(read.id.clone()), ..read }),
                 None => answer.content.push_str(&call.to_string()),
             }
@@ -115,100 +81,12 @@ impl Answer {
     }
 }
 
-/// What calls begin with.
-pub(crate) const CALL_MARKS: [&str; 12] = [
-    "<tool_call>",
-    "<|python_tag|>",
-    "[TOOL_CALLS]",
-    "<|channel|>",
-    lists::MARKS[0],
-    lists::MARKS[1],
-    "Action: ```",
-    sections::MARKS[0],
-    sections::MARKS[1],
-    functions::MARKS[0],
-    functions::MARKS[1],
-    python::MARKS[0],
-];
-
-/// What families write around reasoning.
-const REASONING: [(&str, &str); 6] = [
-    ("<think>", "</think>"),
-    ("[THINK]", "[/THINK]"),
-    ("<thought>", "</thought>"),
-    ("<seed:think>", "</seed:think>"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("<|channel>thought", "<channel|>"),
-];
-
-/// Takes an answer apart. `prompt` is the text before it, whose end may have opened the reasoning; `tools` are the JSON schemas
-/// that the model was given, which say what type a parameter written as plain text has. What looks like a call and cannot be
-/// read as one stays in the content.
-pub fn parse_answer(text: &str, prompt: &str, format: Option<ToolFormat>, tools: &[Value]) -> Answer {
-    if format == Some(ToolFormat::Channels) {
-        return channels::channels(text, prompt);
-    }
-    let (reasoning_content, rest) = split_reasoning(text, prompt);
-    let (content, tool_calls) = match format {
-        None => (rest.to_owned(), Vec::new()),
-        Some(ToolFormat::Tags) => tags::tags(rest, tools),
-        Some(ToolFormat::Json) => json::json(rest),
-        Some(ToolFormat::Brackets) => brackets::brackets(rest),
-        Some(ToolFormat::Channels) => (rest.to_owned(), Vec::new()),
-        Some(ToolFormat::Lists) => lists::lists(rest),
-        Some(ToolFormat::Sections) => sections::sections(rest),
-        Some(ToolFormat::Functions) => functions::functions(rest),
-        Some(ToolFormat::Python) => python::python(rest),
-    };
-    let content = if reasoning_content.is_some() || !tool_calls.is_empty() { content.trim().to_owned() } else { content };
-    Answer { content, reasoning_content, tool_calls }
-}
-
-/// The reasoning, and the text behind it.
-fn split_reasoning<'a>(text: &'a str, prompt: &str) -> (Option<String>, &'a str) {
-    for (open, close) in REASONING {
-        let inside = if prompt.trim_end().ends_with(open) { Some(text) } else { text.trim_start().strip_prefix(open) };
-        // Some models leave the opening mark to a prompt that the caller does not show.
-        let inside = inside.or_else(|| (text.contains(close) && !text.contains(open)).then_some(text));
-        if let Some(inside) = inside {
-            let (reasoning, rest) = inside.split_once(close).unwrap_or((inside, ""));
-            return (Some(reasoning.trim().to_owned()), rest);
-        }
-    }
-    (None, text)
-}
-
-/// `{"name", "arguments"}`, by the names that families have for these, and with arguments that are JSON inside a string.
-fn object(value: &Value) -> Option<ToolCall> {
-    let field = |names: [&str; 2]| names.into_iter().find_map(|name| value.get(name));
-    let name = field(["name", "tool_name"])?.as_str()?.to_owned();
-    let arguments = match field(["arguments", "parameters"]) {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(arguments)) => arguments.clone(),
-        Some(Value::String(text)) => serde_json::from_str(text).ok()?,
-        Some(_) => return None,
-    };
-    let id = field(["id", "tool_call_id"]).and_then(Value::as_str).map(str::to_owned);
-    Some(ToolCall { id, name, arguments })
-}
-
-/// The JSON value at the beginning of a text.
-fn first_json<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
-}
-
-/// Takes what stands between two marks out of a text, where it can be read; the closing mark may be the token that ended the answer.
-fn between(text: &str, open: &str, close: &str, read: impl Fn(&str) -> Option<Vec<ToolCall>>) -> (String, Vec<ToolCall>) {
-    let (mut content, mut calls, mut rest) = (String::new(), Vec::new(), text);
-    while let Some((before, after)) = rest.split_once(open) {
-        content.push_str(before);
-        let (body, next) = after.split_once(close).unwrap_or((after, ""));
-        match read(body.trim()) {
-            Some(found) => calls.extend(found),
-            None => content.push_str(&rest[before.len()..rest.len() - next.len()]),
-        }
-        rest = next;
-    }
-    content.push_str(rest);
-    (content, calls)
+/// Takes an answer apart. `prompt` is the text before it, whose end may have opened the reasoning, empty where it is not known; `tools` are
+/// the JSON schemas that the model was given: they say what type a parameter written as plain text has, and whether an answer without marks
+/// is a call. What looks like a call and cannot be read as one stays in the content.
+pub fn parse_answer(text: &str, prompt: &str, format: &AnswerFormat, tools: &[Value]) -> Answer {
+    let mut reader = AnswerReader::new(format, prompt, tools);
+    reader.push(text);
+    reader.finish();
+    reader.into_answer()
 }

@@ -146,7 +146,7 @@ fn json(field: &str, text: &str, stripped: &str, args: &Map<String, Value>) -> R
 }
 
 /// Takes the strings between two marks out, and leaves their numbers.
-pub(in crate::postprocess) fn strings_out(text: &str, open: &str, close: &str, strings: &mut Vec<String>) -> String {
+fn strings_out(text: &str, open: &str, close: &str, strings: &mut Vec<String>) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once(open) {
         let Some((string, behind)) = after.split_once(close) else { break };
@@ -158,7 +158,7 @@ pub(in crate::postprocess) fn strings_out(text: &str, open: &str, close: &str, s
 }
 
 /// Puts strings that were taken out back, as JSON.
-pub(in crate::postprocess) fn strings_in(text: String, strings: &[String]) -> String {
+fn strings_in(text: String, strings: &[String]) -> String {
     let put = |text: String, (place, string): (usize, &String)| {
         text.replace(&format!("\u{1}{place}\u{2}"), &Value::from(string.as_str()).to_string())
     };
@@ -166,7 +166,7 @@ pub(in crate::postprocess) fn strings_in(text: String, strings: &[String]) -> St
 }
 
 /// Puts quotation marks around words between `{` or `,` and `:`.
-pub(in crate::postprocess) fn with_quoted_keys(text: &str) -> String {
+fn with_quoted_keys(text: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(place) = rest.find(['{', ',']) {
         let (before, after) = rest.split_at(place + 1);

@@ -10,7 +10,6 @@ mod template;
 
 use serde_json::{Map, Value};
 
-pub(super) use content::{strings_in, strings_out, with_quoted_keys};
 pub use template::ResponseTemplate;
 
 use crate::Result;

@@ -1,0 +1,35 @@
+//! `<|tool_calls_section_begin|>` around calls, `<|tool_call_begin|>functions.name:0<|tool_call_argument_begin|>{…}<|tool_call_end|>`: Kimi.
+
+use crate::postprocess::answer::{
+    ToolCall,
+    cursor::{Cursor, Step, Stop},
+    format::{Format, Found, Mark, Scene, THINK},
+};
+
+pub(super) const FORMAT: Format = Format {
+    name: "kimi",
+    templates: &[&["<|tool_calls_section_begin|>"]],
+    reasoning: &[THINK],
+    marks: &[Mark::anywhere("<|tool_calls_section_begin|>", section)],
+    ..Format::NONE
+};
+
+fn section(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
+    let mut calls = Vec::new();
+    while cursor.takes_behind_space("<|tool_call_begin|>")? {
+        calls.push(call(cursor)?);
+    }
+    let _ = cursor.takes_behind_space("<|tool_calls_section_end|>")?;
+    if calls.is_empty() { Err(Stop::No) } else { Ok(Found::Calls(calls)) }
+}
+
+fn call(cursor: &mut Cursor<'_>) -> Step<ToolCall> {
+    let (id, _) = cursor.until(&["<|tool_call_argument_begin|>", "<|tool_call_end|>"])?;
+    cursor.expect("<|tool_call_argument_begin|>")?;
+    let id = id.trim();
+    let name = id.rsplit_once(':').map_or(id, |(name, _)| name);
+    let name = name.strip_prefix("functions.").unwrap_or(name).to_owned();
+    let arguments = cursor.object()?;
+    let _ = cursor.takes_behind_space("<|tool_call_end|>")?;
+    if name.is_empty() { Err(Stop::No) } else { Ok(ToolCall { id: Some(id.to_owned()), name, arguments }) }
+}

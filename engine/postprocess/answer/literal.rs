@@ -1,0 +1,150 @@
+//! Values as JSON or Python writes them.
+
+use serde_json::{Map, Value};
+
+use super::cursor::{Cursor, Step, Stop};
+
+/// How deep values may lie in each other.
+const DEEPEST: usize = 64;
+
+impl<'t> Cursor<'t> {
+    /// A value. Models mix the two: `True`, `None`, tuples and texts between single quotation marks are read beside JSON, and a text may
+    /// go over several lines.
+    pub(super) fn value(&mut self) -> Step<Value> {
+        self.value_within(DEEPEST)
+    }
+
+    /// An object.
+    pub(super) fn object(&mut self) -> Step<Map<String, Value>> {
+        self.space();
+        match self.peek()? {
+            '{' => match self.value()? {
+                Value::Object(fields) => Ok(fields),
+                _ => Err(Stop::No),
+            },
+            _ => Err(Stop::No),
+        }
+    }
+
+    /// Things between two marks with commas between them.
+    pub(super) fn list<T>(&mut self, open: char, close: char, mut one: impl FnMut(&mut Self) -> Step<T>) -> Step<Vec<T>> {
+        let mut all = Vec::new();
+        self.space();
+        self.takes_character(open)?;
+        loop {
+            self.space();
+            if self.peek()? == close {
+                self.next()?;
+                return Ok(all);
+            }
+            all.push(one(self)?);
+            self.space();
+            if self.peek()? != close {
+                self.takes_character(',')?;
+            }
+        }
+    }
+
+    /// Takes a character, which must come next.
+    pub(super) fn takes_character(&mut self, wanted: char) -> Step<()> {
+        if self.next()? == wanted { Ok(()) } else { Err(Stop::No) }
+    }
+
+    fn value_within(&mut self, deeper: usize) -> Step<Value> {
+        let deeper = deeper.checked_sub(1).ok_or(Stop::No)?;
+        self.space();
+        match self.peek()? {
+            '[' => self.list('[', ']', |rest| rest.value_within(deeper)).map(Value::Array),
+            '(' => self.list('(', ')', |rest| rest.value_within(deeper)).map(Value::Array),
+            '{' => {
+                let pair = |rest: &mut Self| {
+                    let key = match rest.value_within(deeper)? {
+                        Value::String(key) => key,
+                        // Python's dictionaries have other keys as well; JSON writes these as texts.
+                        Value::Array(_) | Value::Object(_) => return Err(Stop::No),
+                        other => other.to_string(),
+                    };
+                    rest.space();
+                    rest.takes_character(':')?;
+                    Ok((key, rest.value_within(deeper)?))
+                };
+                self.list('{', '}', pair).map(|pairs| Value::Object(Map::from_iter(pairs)))
+            }
+            '"' | '\'' => self.quoted().map(Value::String),
+            _ => self.bare(),
+        }
+    }
+
+    /// A word or a number.
+    fn bare(&mut self) -> Step<Value> {
+        match self.word(|c| c.is_alphanumeric() || "_.+-".contains(c))? {
+            "True" | "true" => Ok(Value::Bool(true)),
+            "False" | "false" => Ok(Value::Bool(false)),
+            "None" | "null" => Ok(Value::Null),
+            number => number_in(number).ok_or(Stop::No),
+        }
+    }
+
+    /// A text between quotation marks. Where it ends is what its own escapes say, so that marks in it end nothing.
+    fn quoted(&mut self) -> Step<String> {
+        let quote = self.next()?;
+        let mut out = String::new();
+        loop {
+            match self.next()? {
+                end if end == quote => return Ok(out),
+                '\\' => match self.next()? {
+                    'n' => out.push('\n'),
+                    't' => out.push('\t'),
+                    'r' => out.push('\r'),
+                    'b' => out.push('\u{8}'),
+                    'f' => out.push('\u{c}'),
+                    'u' => out.push(self.unicode()?),
+                    // Python's way to go on in the next line.
+                    '\n' if quote == '\'' => {}
+                    escaped @ ('\\' | '\'' | '"' | '/') => out.push(escaped),
+                    other => out.extend(['\\', other]),
+                },
+                other => out.push(other),
+            }
+        }
+    }
+
+    /// The character of a number behind `\u`, or of two that are halves of one.
+    fn unicode(&mut self) -> Step<char> {
+        let first = self.hexadecimal()?;
+        if !(0xd800..0xdc00).contains(&first) {
+            return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        let second = self.maybe(|rest| {
+            rest.expect("\\u")?;
+            rest.hexadecimal().and_then(|half| if (0xdc00..0xe000).contains(&half) { Ok(half) } else { Err(Stop::No) })
+        })?;
+        let whole = second.and_then(|second| char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)));
+        Ok(whole.unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hexadecimal(&mut self) -> Step<u32> {
+        (0..4).try_fold(0, |number, _| Ok(number * 16 + self.next()?.to_digit(16).ok_or(Stop::No)?))
+    }
+}
+
+/// A number as JSON or Python writes it.
+fn number_in(text: &str) -> Option<Value> {
+    let read = |text: &str| serde_json::from_str(text).ok().filter(Value::is_number);
+    // Python writes `1_000`, `+1`, `.5` and `5.` as well.
+    read(text).or_else(|| {
+        let starts = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE_".contains(&b));
+        let digits = text.replace('_', "");
+        let exact = digits.parse::<i64>().ok().map(Value::from);
+        let float = || digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from);
+        if starts && plain { exact.or_else(float) } else { None }
+    })
+}
+
+/// The value that a whole text is.
+pub(super) fn literal(text: &str) -> Option<Value> {
+    let mut cursor = Cursor::new(text, 0, true);
+    let value = cursor.value().ok()?;
+    cursor.rest().trim().is_empty().then_some(value)
+}

@@ -1,0 +1,118 @@
+//! The next mark in a text.
+
+use super::format::{Mark, Place, Reasoning};
+
+/// What to do at a mark.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Action {
+    /// Something begins that the format reads.
+    Read(&'static Mark),
+    /// Reasoning begins.
+    Open(Reasoning),
+    /// The text that is being read ends.
+    Close,
+    /// The text that is being read ends before the mark.
+    CloseBefore,
+    /// The mark is not shown.
+    Skip,
+    /// The mark ends reasoning that nothing began: not shown, unless it is only spoken of.
+    Stray(Reasoning),
+}
+
+/// A text to look for.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub text: String,
+    pub place: Place,
+    pub action: Action,
+}
+
+impl Candidate {
+    pub(super) fn new(text: impl Into<String>, place: Place, action: Action) -> Self {
+        Self { text: text.into(), place, action }
+    }
+}
+
+/// What stands before a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    /// Nothing of the answer itself.
+    pub is_start: bool,
+    /// The last character.
+    pub last: Option<char>,
+}
+
+/// What comes next in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hit<'c> {
+    /// A mark, from a byte on.
+    Mark(usize, &'c Candidate),
+    /// Perhaps a mark, from a byte on: what follows decides.
+    Maybe(usize),
+    /// No mark.
+    Text,
+}
+
+/// The first mark in a text from a byte on; of several the longest.
+pub(super) fn next<'c>(text: &str, from: usize, whole: bool, before: Before, candidates: &'c [Candidate]) -> Hit<'c> {
+    let mut firsts = [false; 256];
+    for first in candidates.iter().filter_map(|candidate| candidate.text.bytes().next()) {
+        if let Some(is_first) = firsts.get_mut(usize::from(first)) {
+            *is_first = true;
+        }
+    }
+    // Whether there is only white space up to here.
+    let mut blank = before.is_start;
+    let mut last = before.last;
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        let is_first = rest.bytes().next().and_then(|first| firsts.get(usize::from(first))).is_some_and(|is_first| *is_first);
+        if at >= from && is_first {
+            let counts = |candidate: &&Candidate| match candidate.place {
+                Place::Anywhere => true,
+                Place::Start => blank,
+                Place::Line => last.is_none_or(|last| last == '\n') || blank,
+            };
+            let mut found: Option<&Candidate> = None;
+            for candidate in candidates.iter().filter(counts) {
+                let mark = candidate.text.as_str();
+                if !whole && rest.len() < mark.len() && mark.starts_with(rest) {
+                    return Hit::Maybe(at);
+                }
+                if !rest.starts_with(mark) {
+                    continue;
+                }
+                match is_spoken_of(candidate.action, last, blank, rest.get(mark.len()..).unwrap_or_default(), whole) {
+                    None => return Hit::Maybe(at),
+                    Some(true) => {}
+                    Some(false) if found.is_none_or(|found| found.text.len() < mark.len()) => found = Some(candidate),
+                    Some(false) => {}
+                }
+            }
+            if let Some(candidate) = found {
+                return Hit::Mark(at, candidate);
+            }
+        }
+        blank &= c.is_whitespace();
+        last = Some(c);
+    }
+    Hit::Text
+}
+
+/// Whether a mark is only spoken of: it stands between quotation marks, or one that ends nothing stands inside of a line. `None` where
+/// what follows decides.
+fn is_spoken_of(action: Action, last: Option<char>, blank: bool, behind: &str, whole: bool) -> Option<bool> {
+    let next = behind.chars().next();
+    match (action, last) {
+        (Action::Read(mark), Some('`')) => Some(mark.place != Place::Start),
+        (Action::Close | Action::Skip | Action::Stray(_), Some(quote @ ('`' | '"' | '\''))) => match next {
+            Some(next) => Some(next == quote),
+            None => whole.then_some(false),
+        },
+        (Action::Stray(_), _) if !blank => match next {
+            Some(next) => Some(next != '\n' && next != '\r'),
+            None => whole.then_some(false),
+        },
+        _ => Some(false),
+    }
+}

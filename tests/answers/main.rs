@@ -1,0 +1,9 @@
+//! Reasoning and calls of tools, read out of what the common families of chat models write.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod chance;
+mod check;
+mod formats;
+mod messages;
+mod templates;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod architectures;
 mod chance;
 mod check;
 mod formats;
 mod messages;
 mod templates;
+mod written;

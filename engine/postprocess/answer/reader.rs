@@ -149,11 +149,16 @@ impl AnswerReader {
         while self.step(whole) {}
     }
 
+    /// What stands before the text: inside of reasoning nothing is the beginning of the answer, however much of it has been shown.
+    fn before(&self) -> Before {
+        Before { is_start: self.before.is_start && matches!(self.region, Region::Plain), ..self.before }
+    }
+
     /// Reads up to the next mark and what it begins; whether there may be more.
     fn step(&mut self, whole: bool) -> bool {
         let end = if whole { self.text.len() } else { self.settled() };
         let text = self.text.get(..end).unwrap_or_default();
-        let (at, action, length) = match scan::next(text, 0, whole, self.before, &self.watched) {
+        let (at, action, length) = match scan::next(text, 0, whole, self.before(), &self.watched) {
             Hit::Text => {
                 self.take_text(end);
                 return false;
@@ -236,7 +241,7 @@ impl AnswerReader {
     /// Whether a mark that ends the region comes behind a place, and not inside of a call. `None` where what follows decides.
     fn ends_behind(&self, text: &str, mut at: usize, whole: bool) -> Option<bool> {
         loop {
-            let before = Before { is_start: self.before.is_start, last: text.get(..at).and_then(|text| text.chars().next_back()) };
+            let before = Before { is_start: self.before().is_start, last: text.get(..at).and_then(|text| text.chars().next_back()) };
             match scan::next(text, at, whole, before, &self.watched) {
                 Hit::Mark(place, candidate) => match candidate.action {
                     Action::Close | Action::CloseBefore => return Some(true),

@@ -46,6 +46,22 @@ impl Tools {
         types.iter().find_map(|kind| kind.read(text)).unwrap_or_else(|| Value::from(text))
     }
 
+    /// A value inside of arguments that was written as plain text; `item` is any value of a list.
+    pub(super) fn typed_within(&self, text: &str, name: &str, path: &[String]) -> Value {
+        let mut types = BTreeSet::new();
+        if let Some(root) = self.parameters(name) {
+            let inner = |schema: &'_ Value, key: &String| {
+                let schema = referred(schema, root).unwrap_or(schema);
+                let item = schema.get("items").filter(|_| key == "item");
+                schema.get("properties").and_then(|properties| properties.get(key)).or(item).cloned()
+            };
+            if let Some(schema) = path.iter().try_fold(root.clone(), |schema, key| inner(&schema, key)) {
+                allowed(&schema, root, &mut MOST_SCHEMAS.clone(), &mut types);
+            }
+        }
+        types.iter().find_map(|kind| kind.read(text)).unwrap_or_else(|| Value::from(text))
+    }
+
     /// The schema of all arguments of a tool, null where it has none.
     fn parameters(&self, name: &str) -> Option<&Value> {
         let functions = self.0.iter().map(|tool| tool.get("function").unwrap_or(tool));

@@ -56,6 +56,12 @@ fn message(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
         };
         return Ok(Found::Text(kind, ENDS));
     };
+    // What goes to a tool of the model's own, such as a browser, is a part of how it reasons.
+    let name = match recipient.strip_prefix("functions.") {
+        Some(name) => name.to_owned(),
+        None if scene.tools.has(recipient) => recipient.to_owned(),
+        None => return Ok(Found::Text(Kind::Reasoning, ENDS)),
+    };
     cursor.space();
     let nothing = cursor.is_over()? || ENDS.iter().try_fold(false, |found, end| Ok(found || cursor.comes(end)?))?;
     let arguments = if nothing { Map::new() } else { cursor.object()? };
@@ -65,6 +71,5 @@ fn message(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
             break;
         }
     }
-    let name = recipient.strip_prefix("functions.").unwrap_or(recipient).to_owned();
     Ok(Found::Calls(vec![ToolCall { id: None, name, arguments }]))
 }

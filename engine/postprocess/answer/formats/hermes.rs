@@ -25,6 +25,11 @@ const PAIRS: pairs::Marks = pairs::Marks { key: ("<arg_key>", "</arg_key>"), val
 
 /// What `<tool_call>` begins. The mark behind it may be forgotten.
 fn call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
+    calls(cursor, scene).map(Found::Calls)
+}
+
+/// The calls behind the mark.
+pub(super) fn calls(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Vec<ToolCall>> {
     cursor.space();
     let mut calls = Vec::new();
     match cursor.peek()? {
@@ -36,7 +41,7 @@ fn call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
         _ => calls.push(pairs::call(cursor, &PAIRS, scene.tools)?),
     }
     let _ = cursor.takes_behind_space(CLOSE)?;
-    if calls.is_empty() { Err(Stop::No) } else { Ok(Found::Calls(calls)) }
+    if calls.is_empty() { Err(Stop::No) } else { Ok(calls) }
 }
 
 /// A call whose `<tool_call>` was forgotten: of a tool that was given.

@@ -8,19 +8,31 @@ use crate::postprocess::answer::{
 
 pub(super) const FORMAT: Format = Format {
     name: "kimi",
-    templates: &[&["<|tool_calls_section_begin|>"]],
+    templates: &[&["<|tool_calls_section_begin|>"], &["<|tool_call_argument_begin|>"]],
     reasoning: &[THINK],
-    marks: &[Mark::anywhere("<|tool_calls_section_begin|>", section)],
+    // Some models forget the mark before all calls.
+    marks: &[Mark::anywhere("<|tool_calls_section_begin|>", section), Mark::anywhere("<|tool_call_begin|>", first)],
     ..Format::NONE
 };
 
 fn section(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    let mut calls = Vec::new();
+    cursor.space();
+    cursor.expect("<|tool_call_begin|>")?;
+    calls(cursor)
+}
+
+fn first(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
+    calls(cursor)
+}
+
+/// The calls from the id of the first on, with the mark behind all.
+fn calls(cursor: &mut Cursor<'_>) -> Step<Found> {
+    let mut calls = vec![call(cursor)?];
     while cursor.takes_behind_space("<|tool_call_begin|>")? {
         calls.push(call(cursor)?);
     }
     let _ = cursor.takes_behind_space("<|tool_calls_section_end|>")?;
-    if calls.is_empty() { Err(Stop::No) } else { Ok(Found::Calls(calls)) }
+    Ok(Found::Calls(calls))
 }
 
 fn call(cursor: &mut Cursor<'_>) -> Step<ToolCall> {

@@ -5,13 +5,14 @@ use crate::postprocess::answer::{
     ToolCall,
     cursor::{Cursor, Step, Stop},
     format::{Format, Found, Mark, Scene},
-    forms::{json, python},
+    forms::{alone, json, python},
 };
 
 pub(super) const FORMAT: Format = Format {
     name: "llama3",
-    templates: &[&["<|python_tag|>"], &["<|start_header_id|>", "\"parameters\""]],
-    marks: &[Mark::anywhere("<|python_tag|>", tagged), Mark::at_start("{", plain)],
+    templates: &[&["<|python_tag|>"], &["<|start_header_id|>", "\"parameters\""], &["<|start_header_id|>", "tools"]],
+    // Llama 3.2 and others write a list of calls as Python does.
+    marks: &[Mark::anywhere("<|python_tag|>", tagged), Mark::at_start("{", plain), Mark::at_start("[", alone::list)],
     ..Format::NONE
 };
 
@@ -28,7 +29,7 @@ fn tagged(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
 }
 
 /// An answer that is an object: a call, or an answer that is one.
-fn plain(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
+pub(super) fn plain(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     if scene.tools.is_empty() || !scene.is_free {
         return Err(Stop::No);
     }
@@ -39,7 +40,7 @@ fn plain(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
 }
 
 /// Objects with semicolons, commas or nothing between them.
-fn objects(cursor: &mut Cursor<'_>) -> Step<Vec<ToolCall>> {
+pub(super) fn objects(cursor: &mut Cursor<'_>) -> Step<Vec<ToolCall>> {
     let mut calls = vec![json::call(cursor)?];
     loop {
         let mut behind = cursor.clone();

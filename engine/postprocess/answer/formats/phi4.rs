@@ -10,11 +10,11 @@ pub(super) const FORMAT: Format = Format {
     name: "phi4",
     templates: &[&["<|/tool_call|>"], &["<|tool|>", "<|/tool|>"]],
     reasoning: &[THINK],
-    marks: &[Mark::anywhere("<|tool_call|>", calls)],
+    marks: &[Mark::anywhere("<|tool_call|>", calls), Mark::anywhere("functools[", super::functools::calls)],
     ..Format::NONE
 };
 
-fn calls(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
+pub(super) fn calls(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
     let calls = json::calls(cursor)?;
     let _ = cursor.takes_behind_space("<|/tool_call|>")?;
     Ok(Found::Calls(calls))

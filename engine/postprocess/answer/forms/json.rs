@@ -33,6 +33,26 @@ pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>) -> Step<Tool
     call_in(&Value::Object(cursor.object()?)).ok_or(Stop::No)
 }
 
+/// Lists of calls, or calls, up to a mark behind all, which may be forgotten.
+pub(in crate::postprocess::answer) fn closed(cursor: &mut Cursor<'_>, close: &str) -> Step<Vec<ToolCall>> {
+    let mut all = calls(cursor)?;
+    while !cursor.takes_behind_space(close)? {
+        let mut behind = cursor.clone();
+        behind.space();
+        while !behind.is_over()? && [',', ';'].contains(&behind.peek()?) {
+            behind.next()?;
+            behind.space();
+        }
+        if behind.is_over()? || !['[', '{'].contains(&behind.peek()?) {
+            break;
+        }
+        let Some(more) = behind.maybe(calls)? else { break };
+        all.extend(more);
+        *cursor = behind;
+    }
+    if all.is_empty() { Err(Stop::No) } else { Ok(all) }
+}
+
 /// A list of calls, or one call.
 pub(in crate::postprocess::answer) fn calls(cursor: &mut Cursor<'_>) -> Step<Vec<ToolCall>> {
     cursor.space();

@@ -19,6 +19,8 @@ pub(in crate::postprocess::answer) struct Marks {
 pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>, marks: &Marks, tools: &Tools) -> Step<ToolCall> {
     cursor.space();
     let name = cursor.name()?.to_owned();
+    // Hunyuan has a mark here.
+    let _ = cursor.takes_behind_space("<tool_sep>")?;
     let mut arguments = Map::new();
     while cursor.takes_behind_space(marks.key.0)? {
         let (key, _) = cursor.until(&[marks.key.1])?;

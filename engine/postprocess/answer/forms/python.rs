@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use crate::postprocess::answer::{
     ToolCall,
-    cursor::{Cursor, Step},
+    cursor::{Cursor, Step, Stop},
 };
 
 /// One call.
@@ -29,4 +29,24 @@ pub(in crate::postprocess::answer) fn arguments(cursor: &mut Cursor<'_>) -> Step
 /// `[name(…), …]`
 pub(in crate::postprocess::answer) fn list(cursor: &mut Cursor<'_>) -> Step<Vec<ToolCall>> {
     cursor.list('[', ']', call)
+}
+
+/// Calls with lines' ends, commas or nothing between them, up to a mark behind all, which may be forgotten.
+pub(in crate::postprocess::answer) fn lines(cursor: &mut Cursor<'_>, close: &str) -> Step<Vec<ToolCall>> {
+    let mut all = Vec::new();
+    while !cursor.takes_behind_space(close)? {
+        cursor.space();
+        if cursor.is_over()? {
+            break;
+        }
+        if cursor.peek()? == '[' {
+            all.extend(list(cursor)?);
+        } else {
+            all.push(call(cursor)?);
+        }
+        for separator in [",", ";"] {
+            let _ = cursor.takes_behind_space(separator)?;
+        }
+    }
+    if all.is_empty() { Err(Stop::No) } else { Ok(all) }
 }

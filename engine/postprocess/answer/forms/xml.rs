@@ -1,10 +1,11 @@
 //! A call as a tag with the name in it, around a tag for each argument.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::postprocess::answer::{
     ToolCall,
     cursor::{Cursor, Step, Stop},
+    literal::literal,
     tools::Tools,
 };
 
@@ -18,6 +19,20 @@ pub(in crate::postprocess::answer) struct Marks {
     pub close: &'static str,
 }
 
+/// Calls, up to the mark behind all, which may be forgotten.
+pub(in crate::postprocess::answer) fn calls(cursor: &mut Cursor<'_>, marks: &Marks, tools: &Tools) -> Step<Vec<ToolCall>> {
+    let mut all = vec![call(cursor, marks, tools)?];
+    while !cursor.takes_behind_space(marks.close)? {
+        let mut behind = cursor.clone();
+        behind.space();
+        if !behind.comes(marks.function.0)? {
+            break;
+        }
+        all.push(call(cursor, marks, tools)?);
+    }
+    Ok(all)
+}
+
 /// A call, from its tag to the tag behind it, which may be forgotten.
 pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>, marks: &Marks, tools: &Tools) -> Step<ToolCall> {
     cursor.space();
@@ -27,18 +42,22 @@ pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>, marks: &Mark
 
 /// A call, from its name on.
 pub(in crate::postprocess::answer) fn named_call(cursor: &mut Cursor<'_>, marks: &Marks, tools: &Tools) -> Step<ToolCall> {
-    let name = cursor.name()?.to_owned();
+    let name = name(cursor)?.to_owned();
     cursor.space();
     cursor.expect(marks.function.1)?;
     let mut arguments = Map::new();
     while cursor.takes_behind_space(marks.parameter.0)? {
-        let key = cursor.name()?.to_owned();
+        let key = self::name(cursor)?.to_owned();
         let (between, _) = cursor.until(&[marks.parameter.1])?;
         cursor.expect(marks.parameter.1)?;
-        // DeepSeek says here whether the value is a text.
-        let says_text = between.contains("string=\"true\"");
-        let value = unframed(value(cursor, marks, tools, &name, &arguments)?);
-        let value = if says_text { value.into() } else { tools.typed(value, &name, &key) };
+        // DeepSeek says here whether the value is a text or JSON.
+        let says = |text: &str| between.contains(&format!("string=\"{text}\""));
+        let text = value(cursor, marks, tools, &name, &arguments)?;
+        let value = match tools.typed(unframed(text), &name, &key) {
+            _ if says("true") => Value::from(text),
+            Value::String(same) if says("false") => literal(text).unwrap_or(Value::String(same)),
+            value => value,
+        };
         arguments.insert(key, value);
     }
     cursor.space();
@@ -48,7 +67,7 @@ pub(in crate::postprocess::answer) fn named_call(cursor: &mut Cursor<'_>, marks:
 
 /// A value up to the mark that ends it, which is taken. A value may speak of marks itself: one ends it only where what follows fits. A
 /// forgotten mark shows in the next argument's, where the tool has such an argument that did not come yet, or in the call's end.
-fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, given: &Map<String, serde_json::Value>) -> Step<&'t str> {
+fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, given: &Map<String, Value>) -> Step<&'t str> {
     let start = cursor.at();
     // Calls that the value itself quotes.
     let mut quoted = 0_usize;
@@ -78,7 +97,7 @@ fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, 
             }
         } else if mark == marks.parameter.0 {
             let next = cursor.maybe(|rest| {
-                let next = rest.name()?;
+                let next = self::name(rest)?;
                 rest.comes(marks.parameter.1).map(|comes| comes.then_some(next))
             })?;
             let begins_line = value.trim_end_matches([' ', '\t']).ends_with('\n');
@@ -97,6 +116,18 @@ fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, 
             return Ok(value);
         }
     }
+}
+
+/// A name, between quotation marks or not.
+fn name<'t>(cursor: &mut Cursor<'t>) -> Step<&'t str> {
+    let quote = cursor.peek()?;
+    if !['"', '\''].contains(&quote) {
+        return cursor.name();
+    }
+    cursor.next()?;
+    let name = cursor.name()?;
+    cursor.takes_character(quote)?;
+    Ok(name)
 }
 
 /// A value without the line breaks that stand between it and its tags.

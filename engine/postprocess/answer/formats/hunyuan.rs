@@ -17,6 +17,7 @@ pub(super) const FORMAT: Format = Format {
         // How the chat template asks the model to begin an answer that calls nothing.
         Mark::at_start("助手：", |_, _| Ok(Found::Nothing)),
     ],
+    silent: &["</answer>"],
     ..Format::NONE
 };
 

@@ -18,26 +18,31 @@ pub(super) const FORMAT: Format = Format {
     ..Format::NONE
 };
 
+/// What a part may be. A closing mark of one that is not open says nothing.
+const PARTS: [&str; 7] = ["message", "response", "think", "tools", "call", "argument", "json"];
+
 fn opened(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    let (name, attributes) = tag(cursor)?;
-    match name {
-        "think" => Ok(Found::Text(Kind::Reasoning, &["<|close|>", "<|open|>"])),
-        "call" => call(cursor, attributes).map(|call| Found::Calls(vec![call])),
-        "response" | "tools" | "message" => Ok(Found::Nothing),
+    match tag(cursor)? {
+        ("think", _) => Ok(Found::Text(Kind::Reasoning, &["<|close|>", "<|open|>"])),
+        ("call", attributes) => call(cursor, attributes).map(|call| Found::Calls(vec![call])),
+        ("message" | "response" | "tools", _) => Ok(Found::Nothing),
         _ => Err(Stop::No),
     }
 }
 
 fn closed(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    match tag(cursor)?.0 {
-        "think" | "response" | "tools" | "message" => Ok(Found::Nothing),
-        _ => Err(Stop::No),
-    }
+    if PARTS.contains(&tag(cursor)?.0) { Ok(Found::Nothing) } else { Err(Stop::No) }
 }
 
 /// The name and the attributes of a part.
 fn tag<'t>(cursor: &mut Cursor<'t>) -> Step<(&'t str, &'t str)> {
-    let (inside, _) = cursor.until(&["<|sep|>"])?;
+    let inside = cursor.maybe(|rest| rest.until(&["<|sep|>"]))?;
+    let Some((inside, _)) = inside else {
+        // The answer ends in the name.
+        let begun = cursor.name()?;
+        let name = PARTS.into_iter().find(|name| name.starts_with(begun)).filter(|_| cursor.rest().is_empty());
+        return name.map(|name| (name, "")).ok_or(Stop::No);
+    };
     cursor.expect("<|sep|>")?;
     Ok(inside.split_once(' ').unwrap_or((inside, "")))
 }

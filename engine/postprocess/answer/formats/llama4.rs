@@ -9,7 +9,7 @@ use crate::postprocess::answer::{
 
 pub(super) const FORMAT: Format = Format {
     name: "llama4",
-    templates: &[&["<|header_start|>", "<|python_start|>"], &["<|header_start|>", "tools"]],
+    templates: &[&["<|python_start|>", "<|header_start|>"], &["<|python_start|>", "tools"], &["<|header_start|>", "tools"]],
     marks: &[
         Mark::anywhere("<|python_start|>", marked),
         Mark::anywhere("<|python_end|>", behind),

@@ -204,7 +204,7 @@ fn calls_of_further_families_are_read() {
                 "Hm.<channel|>Hi<|tool_call>call:f{s:<|\"|>a<|\"|>}<tool_call|><|tool_call>call:g{}<tool_call|>",
                 json!(["Hi", "Hm.", [["f", {"s": "a"}, null], ["g", {}, null]]]),
             ),
-            ("", "<|tool_call>call:f{s:a}<tool_call|>", json!(["<|tool_call>call:f{s:a}<tool_call|>", null, []])),
+            ("", "<|tool_call>call:f{s:a}<tool_call|>", json!(["", null, [["f", {"s": "a"}, null]]])),
         ],
     );
     check(

@@ -6,6 +6,8 @@ mod architectures;
 mod chance;
 mod check;
 mod formats;
+mod marks;
 mod messages;
+mod repairs;
 mod templates;
 mod written;

@@ -16,14 +16,28 @@ pub(super) type Step<T> = std::result::Result<T, Stop>;
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'t> {
     text: &'t str,
+    /// Where the mark begins that was found.
+    mark: usize,
     at: usize,
     /// Nothing follows the text.
     whole: bool,
+    /// Texts between quotation marks are those of a call in Python's way, with marks in them that nobody escaped.
+    pub(super) is_python: bool,
 }
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(text: &'t str, at: usize, whole: bool) -> Self {
-        Self { text, at: at.min(text.len()), whole }
+        Self { text, mark: at, at: at.min(text.len()), whole, is_python: false }
+    }
+
+    /// At the end of a mark that begins at a place.
+    pub(super) fn behind_mark(text: &'t str, mark: usize, length: usize, whole: bool) -> Self {
+        Self { mark, ..Self::new(text, mark + length, whole) }
+    }
+
+    /// Back to the beginning of the mark.
+    pub(super) fn back_to_mark(&mut self) {
+        self.at = self.mark;
     }
 
     /// How many bytes stand before.
@@ -104,7 +118,8 @@ impl<'t> Cursor<'t> {
     pub(super) fn until<'m>(&mut self, marks: &[&'m str]) -> Step<(&'t str, &'m str)> {
         let rest = self.rest();
         // One way through the text: the marks that are far away are not looked for again and again.
-        let found = rest.char_indices().find_map(|(place, _)| {
+        let is_first = |c: char| marks.iter().any(|mark| mark.starts_with(c));
+        let found = rest.match_indices(is_first).find_map(|(place, _)| {
             let here = rest.get(place..).unwrap_or_default();
             marks.iter().find(|mark| here.starts_with(**mark)).map(|mark| (place, *mark))
         });

@@ -56,22 +56,37 @@ impl<'t> Cursor<'t> {
         match self.peek()? {
             '[' => self.list('[', ']', |rest| rest.value_within(deeper)).map(Value::Array),
             '(' => self.list('(', ')', |rest| rest.value_within(deeper)).map(Value::Array),
-            '{' => {
-                let pair = |rest: &mut Self| {
-                    let key = match rest.value_within(deeper)? {
-                        Value::String(key) => key,
-                        // Python's dictionaries have other keys as well; JSON writes these as texts.
-                        Value::Array(_) | Value::Object(_) => return Err(Stop::No),
-                        other => other.to_string(),
-                    };
-                    rest.space();
-                    rest.takes_character(':')?;
-                    Ok((key, rest.value_within(deeper)?))
-                };
-                self.list('{', '}', pair).map(|pairs| Value::Object(Map::from_iter(pairs)))
-            }
+            '{' => self.braces(deeper),
             '"' | '\'' => self.quoted().map(Value::String),
             _ => self.bare(),
+        }
+    }
+
+    /// An object; Python's sets, which JSON does not have, are lists.
+    fn braces(&mut self, deeper: usize) -> Step<Value> {
+        let mut fields = Map::new();
+        let items = self.list('{', '}', |rest| {
+            let key = rest.value_within(deeper)?;
+            rest.space();
+            if rest.peek()? != ':' {
+                return Ok(Some(key));
+            }
+            rest.next()?;
+            let value = rest.value_within(deeper)?;
+            let key = match key {
+                Value::String(key) => key,
+                // Python's dictionaries have other keys as well; JSON writes these as texts.
+                Value::Array(_) | Value::Object(_) => return Err(Stop::No),
+                other => other.to_string(),
+            };
+            fields.insert(key, value);
+            Ok(None)
+        })?;
+        let items: Vec<Value> = items.into_iter().flatten().collect();
+        match (items.is_empty(), fields.is_empty()) {
+            (true, _) => Ok(Value::Object(fields)),
+            (false, true) => Ok(Value::Array(items)),
+            (false, false) => Err(Stop::No),
         }
     }
 
@@ -88,10 +103,19 @@ impl<'t> Cursor<'t> {
     /// A text between quotation marks. Where it ends is what its own escapes say, so that marks in it end nothing.
     fn quoted(&mut self) -> Step<String> {
         let quote = self.next()?;
+        let thrice: String = [quote; 3].iter().collect();
+        self.back_to(self.at() - quote.len_utf8());
+        let is_long = self.takes(&thrice)?;
+        if !is_long {
+            self.next()?;
+        }
         let mut out = String::new();
         loop {
+            if is_long && self.takes(&thrice)? {
+                return Ok(out);
+            }
             match self.next()? {
-                end if end == quote => return Ok(out),
+                end if end == quote && !is_long && self.ends_text()? => return Ok(out),
                 '\\' => match self.next()? {
                     'n' => out.push('\n'),
                     't' => out.push('\t'),
@@ -100,13 +124,24 @@ impl<'t> Cursor<'t> {
                     'f' => out.push('\u{c}'),
                     'u' => out.push(self.unicode()?),
                     // Python's way to go on in the next line.
-                    '\n' if quote == '\'' => {}
+                    '\n' if self.is_python => {}
                     escaped @ ('\\' | '\'' | '"' | '/') => out.push(escaped),
                     other => out.extend(['\\', other]),
                 },
                 other => out.push(other),
             }
         }
+    }
+
+    /// Whether a quotation mark before the place ends a text. In Python's calls models forget to escape marks inside of commands: there
+    /// one ends the text only where what follows fits.
+    fn ends_text(&self) -> Step<bool> {
+        if !self.is_python {
+            return Ok(true);
+        }
+        let mut behind = self.clone();
+        behind.space();
+        Ok(behind.is_over()? || [',', ')', ']', '}', ':'].contains(&behind.peek()?))
     }
 
     /// The character of a number behind `\u`, or of two that are halves of one.

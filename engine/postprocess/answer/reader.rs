@@ -37,14 +37,21 @@ pub struct AnswerReader {
     in_prompt: usize,
     /// Whether the answer may begin inside of reasoning that a prompt opened which nobody knows.
     is_undecided: bool,
+    /// So long was the text when it was read in vain.
+    waiting: usize,
     region: Region,
     watched: Vec<Candidate>,
     before: Before,
     content: Flow,
     reasoning: Flow,
+    /// Whether there was anything but text.
+    has_other: bool,
     answer: Answer,
     parts: Vec<Part>,
 }
+
+/// No closing mark is longer.
+const LONGEST_MARK: usize = 64;
 
 /// What the text is part of.
 #[derive(Debug, Clone)]
@@ -72,11 +79,13 @@ impl AnswerReader {
             text: begun.to_owned(),
             in_prompt: begun.len(),
             is_undecided: prompt.is_empty(),
+            waiting: 0,
             region: Region::Plain,
             watched: Vec::new(),
-            before: Before { is_start: true, last: None },
+            before: Before { is_start: true, is_line: true, last: None },
             content: Flow::default(),
             reasoning: Flow::default(),
+            has_other: false,
             answer: Answer::default(),
             parts: Vec::new(),
         };
@@ -108,7 +117,15 @@ impl AnswerReader {
     /// Takes more of the answer, and gives what is certain now.
     pub fn push(&mut self, text: &str) -> Vec<Part> {
         self.text.push_str(text);
-        self.read(false);
+        // A long call is not read anew with every token: only behind what looks like a closing mark, or where it is longer by a part.
+        let (before, behind) = self.text.rsplit_once('<').unwrap_or_default();
+        let is_mark = self.text.ends_with("|>") || behind.ends_with('>') && behind.starts_with(['/', '|', '｜']);
+        if is_mark && behind.len() < LONGEST_MARK && !before.is_empty()
+            || self.text.len() - self.waiting.min(self.text.len()) >= self.waiting / 64
+        {
+            self.read(false);
+            self.waiting = self.text.len();
+        }
         std::mem::take(&mut self.parts)
     }
 
@@ -118,8 +135,7 @@ impl AnswerReader {
             self.text.truncate(self.text.len() - token.len());
         }
         self.read(true);
-        let is_plain = matches!(self.region, Region::Plain) && self.answer.reasoning_content.is_none() && self.answer.tool_calls.is_empty();
-        if is_plain {
+        if matches!(self.region, Region::Plain) && !self.has_other {
             // White space beside reasoning and calls is no part of the answer; else it is.
             let space = std::mem::take(&mut self.content.space);
             self.show(Kind::Content, space);
@@ -149,16 +165,11 @@ impl AnswerReader {
         while self.step(whole) {}
     }
 
-    /// What stands before the text: inside of reasoning nothing is the beginning of the answer, however much of it has been shown.
-    fn before(&self) -> Before {
-        Before { is_start: self.before.is_start && matches!(self.region, Region::Plain), ..self.before }
-    }
-
     /// Reads up to the next mark and what it begins; whether there may be more.
     fn step(&mut self, whole: bool) -> bool {
         let end = if whole { self.text.len() } else { self.settled() };
         let text = self.text.get(..end).unwrap_or_default();
-        let (at, action, length) = match scan::next(text, 0, whole, self.before(), &self.watched) {
+        let (at, action, length) = match scan::next(text, whole, self.before, &self.watched) {
             Hit::Text => {
                 self.take_text(end);
                 return false;
@@ -176,7 +187,12 @@ impl AnswerReader {
             // What the text itself opened, it may close.
             Action::Stray(marks) => {
                 let count = |mark: &str| self.answer.content.matches(mark).count();
-                if count(marks.open) > count(marks.close) { self.take_text(length) } else { self.consume(length) }
+                if count(marks.open) > count(marks.close) {
+                    self.take_text(length);
+                } else {
+                    self.consume(length);
+                    self.beside();
+                }
             }
             Action::Open(marks) => {
                 self.consume(length);
@@ -220,7 +236,8 @@ impl AnswerReader {
                 let is_new = taken > self.in_prompt;
                 self.consume(taken);
                 self.end_region();
-                self.content.beside();
+                self.beside();
+                self.before.is_line = true;
                 for call in calls.into_iter().filter(|_| is_new) {
                     self.answer.tool_calls.push(call.clone());
                     self.parts.push(Part::Call(call));
@@ -232,7 +249,7 @@ impl AnswerReader {
 
     /// What a mark at a place begins, and where that ends.
     fn read_at(&self, mark: &'static Mark, text: &str, at: usize, whole: bool) -> (Step<Found>, usize) {
-        let mut cursor = Cursor::new(text, at + mark.text.len(), whole);
+        let mut cursor = Cursor::behind_mark(text, at, mark.text.len(), whole);
         let scene = Scene { tools: &self.tools, mark: mark.text, is_free: self.is_free };
         let read = (mark.read)(&mut cursor, &scene);
         (read, cursor.at().max(at + mark.text.len()))
@@ -240,22 +257,26 @@ impl AnswerReader {
 
     /// Whether a mark that ends the region comes behind a place, and not inside of a call. `None` where what follows decides.
     fn ends_behind(&self, text: &str, mut at: usize, whole: bool) -> Option<bool> {
+        let mut before = self.before.behind(text.get(..at).unwrap_or_default());
         loop {
-            let before = Before { is_start: self.before().is_start, last: text.get(..at).and_then(|text| text.chars().next_back()) };
-            match scan::next(text, at, whole, before, &self.watched) {
-                Hit::Mark(place, candidate) => match candidate.action {
-                    Action::Close | Action::CloseBefore => return Some(true),
-                    Action::Open(_) => return Some(false),
-                    Action::Skip | Action::Stray(_) => at = place + candidate.text.len(),
-                    Action::Read(mark) => match self.read_at(mark, text, place, whole) {
-                        (Err(Stop::More), _) => return None,
-                        (Err(Stop::No), _) => at = place + mark.text.len(),
-                        (Ok(_), end) => at = end,
-                    },
-                },
+            let rest = text.get(at..).unwrap_or_default();
+            let (place, candidate) = match scan::next(rest, whole, before, &self.watched) {
+                Hit::Mark(place, candidate) => (at + place, candidate),
                 Hit::Maybe(_) => return None,
                 Hit::Text => return whole.then_some(false),
-            }
+            };
+            let end = match candidate.action {
+                Action::Close | Action::CloseBefore => return Some(true),
+                Action::Open(_) => return Some(false),
+                Action::Skip | Action::Stray(_) => place + candidate.text.len(),
+                Action::Read(mark) => match self.read_at(mark, text, place, whole) {
+                    (Err(Stop::More), _) => return None,
+                    (Err(Stop::No), _) => place + mark.text.len(),
+                    (Ok(_), end) => end,
+                },
+            };
+            before = before.behind(text.get(at..end).unwrap_or_default());
+            at = end;
         }
     }
 
@@ -294,9 +315,10 @@ impl AnswerReader {
             Region::Text(kind, _) => kind,
         };
         let new = self.text.get(self.in_prompt.min(end)..end).unwrap_or_default().to_owned();
+        let is_start = self.before.is_start;
         self.consume(end);
-        let is_blank = new.trim().is_empty();
-        self.before.is_start &= is_blank || kind == Kind::Reasoning;
+        // What was skipped or is reasoning is nothing of the answer itself.
+        self.before.is_start = is_start && (new.trim().is_empty() || kind == Kind::Reasoning);
         if let Some(shown) = self.flow(kind).add(&new) {
             self.show(kind, shown);
         }
@@ -321,7 +343,7 @@ impl AnswerReader {
     /// Leaves the text behind up to a place.
     fn consume(&mut self, end: usize) {
         let taken: String = self.text.drain(..end.min(self.text.len())).collect();
-        self.before.last = taken.chars().next_back().or(self.before.last);
+        self.before = Before { is_start: self.before.is_start, ..self.before.behind(&taken) };
         self.in_prompt = self.in_prompt.saturating_sub(taken.len());
     }
 
@@ -334,7 +356,7 @@ impl AnswerReader {
 
     fn begin_reasoning(&mut self, closes: Vec<&'static str>) {
         self.answer.reasoning_content.get_or_insert_default();
-        self.content.beside();
+        self.beside();
         self.reasoning.begin();
         self.enter(Region::Reasoning(closes));
     }
@@ -348,8 +370,15 @@ impl AnswerReader {
         self.enter(Region::Plain);
     }
 
+    /// Something that is no text stands here.
+    fn beside(&mut self) {
+        self.has_other = true;
+        self.content.beside();
+    }
+
     /// What to look for in a region.
     fn enter(&mut self, region: Region) {
+        self.before.is_line = true;
         let format = self.format.format;
         let is_mark = |text: &str| format.marks.iter().any(|mark| mark.text == text);
         let mut watched = Vec::new();

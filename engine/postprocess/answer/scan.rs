@@ -38,8 +38,19 @@ impl Candidate {
 pub(super) struct Before {
     /// Nothing of the answer itself.
     pub is_start: bool,
+    /// Nothing of the same line.
+    pub is_line: bool,
     /// The last character.
     pub last: Option<char>,
+}
+
+impl Before {
+    /// What stands before what follows a text.
+    pub(super) fn behind(self, text: &str) -> Self {
+        let line = text.rsplit('\n').next().unwrap_or_default();
+        let is_line = line.trim().is_empty() && (self.is_line || line.len() < text.len());
+        Self { is_start: self.is_start && text.trim().is_empty(), is_line, last: text.chars().next_back().or(self.last) }
+    }
 }
 
 /// What comes next in a text.
@@ -53,25 +64,23 @@ pub(super) enum Hit<'c> {
     Text,
 }
 
-/// The first mark in a text from a byte on; of several the longest.
-pub(super) fn next<'c>(text: &str, from: usize, whole: bool, before: Before, candidates: &'c [Candidate]) -> Hit<'c> {
+/// The first mark in a text; of several that begin there the longest.
+pub(super) fn next<'c>(text: &str, whole: bool, before: Before, candidates: &'c [Candidate]) -> Hit<'c> {
     let mut firsts = [false; 256];
     for first in candidates.iter().filter_map(|candidate| candidate.text.bytes().next()) {
         if let Some(is_first) = firsts.get_mut(usize::from(first)) {
             *is_first = true;
         }
     }
-    // Whether there is only white space up to here.
-    let mut blank = before.is_start;
-    let mut last = before.last;
+    let mut before = before;
     for (at, c) in text.char_indices() {
         let rest = text.get(at..).unwrap_or_default();
         let is_first = rest.bytes().next().and_then(|first| firsts.get(usize::from(first))).is_some_and(|is_first| *is_first);
-        if at >= from && is_first {
+        if is_first {
             let counts = |candidate: &&Candidate| match candidate.place {
                 Place::Anywhere => true,
-                Place::Start => blank,
-                Place::Line => last.is_none_or(|last| last == '\n') || blank,
+                Place::Start => before.is_start,
+                Place::Line => before.is_line,
             };
             let mut found: Option<&Candidate> = None;
             for candidate in candidates.iter().filter(counts) {
@@ -82,7 +91,7 @@ pub(super) fn next<'c>(text: &str, from: usize, whole: bool, before: Before, can
                 if !rest.starts_with(mark) {
                     continue;
                 }
-                match is_spoken_of(candidate.action, last, blank, rest.get(mark.len()..).unwrap_or_default(), whole) {
+                match is_spoken_of(candidate.action, before, rest.get(mark.len()..).unwrap_or_default(), whole) {
                     None => return Hit::Maybe(at),
                     Some(true) => {}
                     Some(false) if found.is_none_or(|found| found.text.len() < mark.len()) => found = Some(candidate),
@@ -93,23 +102,24 @@ pub(super) fn next<'c>(text: &str, from: usize, whole: bool, before: Before, can
                 return Hit::Mark(at, candidate);
             }
         }
-        blank &= c.is_whitespace();
-        last = Some(c);
+        before.is_start &= c.is_whitespace();
+        before.is_line = c == '\n' || before.is_line && c.is_whitespace();
+        before.last = Some(c);
     }
     Hit::Text
 }
 
 /// Whether a mark is only spoken of: it stands between quotation marks, or one that ends nothing stands inside of a line. `None` where
 /// what follows decides.
-fn is_spoken_of(action: Action, last: Option<char>, blank: bool, behind: &str, whole: bool) -> Option<bool> {
+fn is_spoken_of(action: Action, before: Before, behind: &str, whole: bool) -> Option<bool> {
     let next = behind.chars().next();
-    match (action, last) {
+    match (action, before.last) {
         (Action::Read(mark), Some('`')) => Some(mark.place != Place::Start),
         (Action::Close | Action::Skip | Action::Stray(_), Some(quote @ ('`' | '"' | '\''))) => match next {
             Some(next) => Some(next == quote),
             None => whole.then_some(false),
         },
-        (Action::Stray(_), _) if !blank => match next {
+        (Action::Stray(_), _) if !before.is_start => match next {
             Some(next) => Some(next != '\n' && next != '\r'),
             None => whole.then_some(false),
         },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::literal::literal;
 
@@ -43,6 +43,10 @@ impl Tools {
         if let (Some(root), Some(schema)) = (self.parameters(name), self.argument(name, argument)) {
             allowed(schema, root, &mut MOST_SCHEMAS.clone(), &mut types);
         }
+        // Where only others fit, the word for nothing is no text.
+        if !types.is_empty() && !types.contains(&Kind::Text) {
+            types.insert(Kind::Null);
+        }
         types.iter().find_map(|kind| kind.read(text)).unwrap_or_else(|| Value::from(text))
     }
 
@@ -62,18 +66,38 @@ impl Tools {
         types.iter().find_map(|kind| kind.read(text)).unwrap_or_else(|| Value::from(text))
     }
 
+    /// The only tool that has all of some arguments.
+    pub(super) fn only_one_with(&self, arguments: &Map<String, Value>) -> Option<&str> {
+        let names = self.functions().filter_map(|function| function.get("name")?.as_str());
+        let mut fitting = names.filter(|name| arguments.keys().all(|argument| self.declares(name, argument)));
+        fitting.next().filter(|_| fitting.next().is_none())
+    }
+
+    fn functions(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter().map(|tool| tool.get("function").unwrap_or(tool))
+    }
+
     /// The schema of all arguments of a tool, null where it has none.
     fn parameters(&self, name: &str) -> Option<&Value> {
-        let functions = self.0.iter().map(|tool| tool.get("function").unwrap_or(tool));
-        let function = functions.into_iter().find(|function| function.get("name").and_then(Value::as_str) == Some(name))?;
+        let function = self.functions().find(|function| function.get("name").and_then(Value::as_str) == Some(name))?;
         Some(["parameters", "input_schema", "inputSchema"].into_iter().find_map(|key| function.get(key)).unwrap_or(&Value::Null))
     }
 
     fn argument(&self, name: &str, argument: &str) -> Option<&Value> {
         let root = self.parameters(name)?;
-        let schema = referred(root, root).unwrap_or(root);
-        schema.get("properties")?.get(argument)
+        let mut left = MOST_SCHEMAS;
+        property(root, root, argument, &mut left)
     }
+}
+
+/// The schema of a property, which may stand in a schema that this one refers to or is made of.
+fn property<'s>(schema: &'s Value, root: &'s Value, name: &str, left: &mut usize) -> Option<&'s Value> {
+    *left = left.checked_sub(1)?;
+    let own = schema.get("properties").and_then(|properties| properties.get(name));
+    let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    let parts = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(list).chain(referred(schema, root));
+    own.or_else(|| parts.into_iter().find_map(|part| property(part, root, name, left)))
+        .or_else(|| schema.get("additionalProperties").filter(|others| others.is_object()))
 }
 
 /// What a value may be, in the order in which a text is read as one: what most texts are not comes first.
@@ -91,13 +115,14 @@ enum Kind {
 impl Kind {
     fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "null" => Self::Null,
-            "integer" => Self::Integer,
-            "number" => Self::Number,
-            "boolean" => Self::Boolean,
-            "object" => Self::Object,
-            "array" => Self::Array,
-            "string" => Self::Text,
+            // The names of JSON Schema, and those of Python and of databases that tools are described with as well.
+            "null" | "none" | "NoneType" => Self::Null,
+            "integer" | "int" | "int32" | "int64" | "long" => Self::Integer,
+            "number" | "float" | "float32" | "float64" | "double" => Self::Number,
+            "boolean" | "bool" => Self::Boolean,
+            "object" | "dict" => Self::Object,
+            "array" | "list" | "tuple" => Self::Array,
+            "string" | "str" | "text" => Self::Text,
             _ => return None,
         })
     }
@@ -125,23 +150,56 @@ impl Kind {
                 _ => None,
             },
             Self::Null => ["null", "None"].contains(&word).then_some(Value::Null),
-            Self::Integer => literal(word).and_then(|value| match value.as_f64() {
-                // `5.0` is a whole number as well.
-                Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() < 9e15 => Some(Value::from(number as i64)),
-                Some(_) if value.is_f64() && word.contains(['.', 'e', 'E']) => None,
-                number => number.map(|_| value),
+            Self::Integer => literal(word).filter(Value::is_number).and_then(|value| match value.as_f64() {
+                // `5.0` is a whole number as well; one beyond 64 bits is as near as JSON's readers come.
+                Some(number) if value.is_f64() && number.abs() < 9e15 => (number.fract() == 0.0).then(|| Value::from(number as i64)),
+                _ => Some(value),
             }),
             Self::Number => literal(word).filter(Value::is_number),
-            Self::Object => literal(word).filter(Value::is_object),
-            Self::Array => literal(word).filter(Value::is_array),
+            Self::Object => container(word).filter(Value::is_object),
+            Self::Array => container(word).filter(Value::is_array),
         }
+    }
+}
+
+/// An object or a list, which some write as a text once more.
+fn container(text: &str) -> Option<Value> {
+    match literal(text)? {
+        Value::String(inner) => literal(&inner),
+        value => Some(value),
     }
 }
 
 /// The schema that a schema refers to.
 fn referred<'s>(schema: &'s Value, root: &'s Value) -> Option<&'s Value> {
-    let reference = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
-    root.pointer(&reference.replace("%20", " ")).filter(|found| !std::ptr::eq(*found, schema))
+    let reference = unescaped(schema.get("$ref")?.as_str()?.strip_prefix('#')?);
+    let found = match reference.is_empty() || reference.starts_with('/') {
+        true => root.pointer(&reference),
+        false => ["$defs", "definitions"]
+            .into_iter()
+            .filter_map(|key| root.get(key)?.as_object())
+            .find_map(|schemas| schemas.values().find(|schema| schema.get("$anchor").and_then(Value::as_str) == Some(reference.as_str()))),
+    };
+    found.filter(|found| !std::ptr::eq(*found, schema))
+}
+
+/// A part of an address without its percent signs.
+fn unescaped(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Adds what a schema allows a value to be.

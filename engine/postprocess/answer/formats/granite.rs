@@ -14,11 +14,14 @@ pub(super) const FORMAT: Format = Format {
         Reasoning::first("Here's my thought process:", "Here's my response:"),
         THINK,
     ],
-    marks: &[Mark::anywhere("<|tool_call|>", calls)],
+    // Granite 3.1 writes the mark in letters.
+    marks: &[Mark::anywhere("<|tool_call|>", calls), Mark::anywhere("<tool_call>", calls)],
     silent: &["<response>", "</response>"],
     ..Format::NONE
 };
 
 fn calls(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    json::calls(cursor).map(Found::Calls)
+    let calls = json::calls(cursor)?;
+    let _ = cursor.takes_behind_space("</tool_call>")?;
+    Ok(Found::Calls(calls))
 }

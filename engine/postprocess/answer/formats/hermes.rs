@@ -33,7 +33,10 @@ pub(super) fn calls(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Vec<Tool
     cursor.space();
     let mut calls = Vec::new();
     match cursor.peek()? {
-        '{' | '[' => calls.extend(json::calls(cursor)?),
+        '{' | '[' => {
+            calls.extend(json::calls(cursor)?);
+            more_objects(cursor, &mut calls)?;
+        }
         '<' => {
             calls.push(xml::call(cursor, &TAGS, scene.tools)?);
             more_functions(cursor, scene, &mut calls)?;
@@ -55,6 +58,28 @@ fn bare_function(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     more_functions(cursor, scene, &mut calls)?;
     let _ = cursor.takes_behind_space(CLOSE)?;
     Ok(Found::Calls(calls))
+}
+
+/// The objects that follow one in the same mark, and closing brackets that are too many.
+fn more_objects(cursor: &mut Cursor<'_>, calls: &mut Vec<ToolCall>) -> Step<()> {
+    loop {
+        let mut behind = cursor.clone();
+        behind.space();
+        if behind.is_over()? || behind.peek()? != '{' {
+            break;
+        }
+        match cursor.maybe(json::call)? {
+            Some(call) => calls.push(call),
+            None => break,
+        }
+    }
+    let mut behind = cursor.clone();
+    while behind.takes_behind_space("}")? {}
+    behind.space();
+    if behind.comes(CLOSE)? {
+        *cursor = behind;
+    }
+    Ok(())
 }
 
 /// The functions that follow one in the same mark.

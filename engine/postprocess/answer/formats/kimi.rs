@@ -15,33 +15,36 @@ pub(super) const FORMAT: Format = Format {
     ..Format::NONE
 };
 
-fn section(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
+fn section(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     cursor.space();
     cursor.expect("<|tool_call_begin|>")?;
-    calls(cursor)
+    calls(cursor, scene)
 }
 
-fn first(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    calls(cursor)
+fn first(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
+    calls(cursor, scene)
 }
 
 /// The calls from the id of the first on, with the mark behind all.
-fn calls(cursor: &mut Cursor<'_>) -> Step<Found> {
-    let mut calls = vec![call(cursor)?];
+fn calls(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
+    let mut calls = vec![call(cursor, scene)?];
     while cursor.takes_behind_space("<|tool_call_begin|>")? {
-        calls.push(call(cursor)?);
+        calls.push(call(cursor, scene)?);
     }
     let _ = cursor.takes_behind_space("<|tool_calls_section_end|>")?;
     Ok(Found::Calls(calls))
 }
 
-fn call(cursor: &mut Cursor<'_>) -> Step<ToolCall> {
+fn call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<ToolCall> {
     let (id, _) = cursor.until(&["<|tool_call_argument_begin|>", "<|tool_call_end|>"])?;
     cursor.expect("<|tool_call_argument_begin|>")?;
     let id = id.trim();
     let name = id.rsplit_once(':').map_or(id, |(name, _)| name);
-    let name = name.strip_prefix("functions.").unwrap_or(name).to_owned();
+    let name = name.strip_prefix("functions.").unwrap_or(name);
     let arguments = cursor.object()?;
+    // Some write only a number: the tool is the one that has these arguments.
+    let is_number = name.bytes().all(|b| b.is_ascii_digit());
+    let name = if is_number { scene.tools.only_one_with(&arguments).ok_or(Stop::No)? } else { name }.to_owned();
     let _ = cursor.takes_behind_space("<|tool_call_end|>")?;
     if name.is_empty() { Err(Stop::No) } else { Ok(ToolCall { id: Some(id.to_owned()), name, arguments }) }
 }

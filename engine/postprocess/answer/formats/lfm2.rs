@@ -24,5 +24,5 @@ fn calls(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
     cursor.space();
     // The mark may be the token that ended the answer.
     let is_closed = cursor.is_over()? || cursor.takes("<|tool_call_end|>")?;
-    if is_closed && !calls.is_empty() { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
+    if is_closed { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
 }

@@ -1,4 +1,4 @@
-//! The whole answer is `{"name", "parameters"}`, or `<|python_tag|>` stands before such objects or before `name.call(argument="value")`:
+//! An answer is `{"name", "parameters"}`, or `<|python_tag|>` stands before such objects or before `name.call(argument="value")`:
 //! Llama 3.
 
 use crate::postprocess::answer::{
@@ -12,7 +12,7 @@ pub(super) const FORMAT: Format = Format {
     name: "llama3",
     templates: &[&["<|python_tag|>"], &["<|start_header_id|>", "\"parameters\""], &["<|start_header_id|>", "tools"]],
     // Llama 3.2 and others write a list of calls as Python does.
-    marks: &[Mark::anywhere("<|python_tag|>", tagged), Mark::at_start("{", plain), Mark::at_start("[", alone::list)],
+    marks: &[Mark::anywhere("<|python_tag|>", tagged), Mark::at_line("{", plain), Mark::at_start("[", alone::list)],
     ..Format::NONE
 };
 
@@ -22,40 +22,51 @@ fn tagged(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
     if cursor.peek()? == '{' {
         return objects(cursor).map(Found::Calls);
     }
-    let mut method = cursor.name()?;
-    method = method.strip_suffix(".call").ok_or(Stop::No)?;
+    let method = cursor.name()?.strip_suffix(".call").ok_or(Stop::No)?;
     let arguments = python::arguments(cursor)?;
     Ok(Found::Calls(vec![ToolCall { id: None, name: method.to_owned(), arguments }]))
 }
 
-/// An answer that is an object: a call, or an answer that is one.
+/// A line that begins with an object: a call, or an answer that is one.
 pub(super) fn plain(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     if scene.tools.is_empty() || !scene.is_free {
         return Err(Stop::No);
     }
-    cursor.back_to(cursor.at() - scene.mark.len());
-    let calls = objects(cursor)?;
+    // Data is told from a call as early as can be, so that it is shown as it comes.
     cursor.space();
-    if cursor.is_over()? && calls.iter().all(|call| scene.is_call(call)) { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
+    let first = cursor.clone().value()?;
+    if !first.as_str().is_some_and(|key| ["name", "parameters", "arguments", "type", "function", "id"].contains(&key)) {
+        return Err(Stop::No);
+    }
+    cursor.back_to_mark();
+    let start = cursor.at();
+    let calls = objects(cursor)?;
+    // An object with text behind it is a call where it says so in more than its name.
+    let says_more = ["\"parameters\"", "\"arguments\""].iter().any(|key| cursor.since(start).contains(key));
+    let mut behind = cursor.clone();
+    behind.space();
+    let is_all = behind.is_over()?;
+    if (is_all || says_more) && calls.iter().all(|call| scene.is_call(call)) { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
 }
 
 /// Objects with semicolons, commas or nothing between them.
 pub(super) fn objects(cursor: &mut Cursor<'_>) -> Step<Vec<ToolCall>> {
     let mut calls = vec![json::call(cursor)?];
     loop {
-        let mut behind = cursor.clone();
-        behind.space();
-        while !behind.is_over()? && [';', ','].contains(&behind.peek()?) {
-            behind.next()?;
-            behind.space();
+        let start = cursor.at();
+        cursor.space();
+        while !cursor.is_over()? && [';', ','].contains(&cursor.peek()?) {
+            cursor.next()?;
+            cursor.space();
         }
-        if behind.is_over()? || behind.peek()? != '{' {
-            if behind.is_over()? {
-                *cursor = behind;
-            }
+        if cursor.is_over()? {
             return Ok(calls);
         }
-        *cursor = behind;
-        calls.push(json::call(cursor)?);
+        let next = if cursor.peek()? == '{' { cursor.maybe(json::call)? } else { None };
+        let Some(next) = next else {
+            cursor.back_to(start);
+            return Ok(calls);
+        };
+        calls.push(next);
     }
 }

@@ -13,14 +13,20 @@ const DEEPEST: usize = 64;
 /// A call, with the mark behind it.
 pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>, quote: &str, close: &str) -> Step<ToolCall> {
     cursor.space();
+    // Some write a colon before.
+    let _ = cursor.takes(":")?;
     cursor.expect("call:")?;
+    named_call(cursor, quote, close)
+}
+
+/// A call from its name on. The mark behind it may be the token that ended the answer.
+pub(in crate::postprocess::answer) fn named_call(cursor: &mut Cursor<'_>, quote: &str, close: &str) -> Step<ToolCall> {
     cursor.space();
     let name = cursor.name()?.to_owned();
     cursor.space();
     let arguments = object(cursor, quote, DEEPEST)?;
-    cursor.space();
-    // The mark may be the token that ended the answer.
-    if cursor.is_over()? || cursor.takes(close)? { Ok(ToolCall { id: None, name, arguments }) } else { Err(Stop::No) }
+    let _ = cursor.takes_behind_space(close)?;
+    Ok(ToolCall { id: None, name, arguments })
 }
 
 fn object(cursor: &mut Cursor<'_>, quote: &str, deeper: usize) -> Step<Map<String, Value>> {
@@ -57,7 +63,11 @@ fn value(cursor: &mut Cursor<'_>, quote: &str, deeper: usize) -> Step<Value> {
     match cursor.peek()? {
         '{' => object(cursor, quote, deeper).map(Value::Object),
         '[' => cursor.list('[', ']', |rest| value(rest, quote, deeper)).map(Value::Array),
-        _ => cursor.value(),
+        _ => match cursor.maybe(Cursor::value)? {
+            Some(value) => Ok(value),
+            // A text whose marks were forgotten.
+            None => Ok(Value::from(cursor.word(|c| !",{}[]<>\"\n".contains(c))?.trim_end())),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls as Python writes them: `name(argument="value", …)`.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::postprocess::answer::{
     ToolCall,
@@ -16,14 +16,16 @@ pub(in crate::postprocess::answer) fn call(cursor: &mut Cursor<'_>) -> Step<Tool
 }
 
 /// `(argument="value", …)`
-pub(in crate::postprocess::answer) fn arguments(cursor: &mut Cursor<'_>) -> Step<Map<String, serde_json::Value>> {
+pub(in crate::postprocess::answer) fn arguments(cursor: &mut Cursor<'_>) -> Step<Map<String, Value>> {
+    let before = std::mem::replace(&mut cursor.is_python, true);
     let arguments = cursor.list('(', ')', |rest| {
         let key = rest.word(|c| c.is_alphanumeric() || "_-.".contains(c))?.to_owned();
         rest.space();
         rest.takes_character('=')?;
         Ok((key, rest.value()?))
-    })?;
-    Ok(Map::from_iter(arguments))
+    });
+    cursor.is_python = before;
+    Ok(Map::from_iter(arguments?))
 }
 
 /// `[name(…), …]`

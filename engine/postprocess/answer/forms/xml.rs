@@ -52,7 +52,7 @@ pub(in crate::postprocess::answer) fn named_call(cursor: &mut Cursor<'_>, marks:
         cursor.expect(marks.parameter.1)?;
         // DeepSeek says here whether the value is a text or JSON.
         let says = |text: &str| between.contains(&format!("string=\"{text}\""));
-        let text = value(cursor, marks, tools, &name, &arguments)?;
+        let text = value(cursor, marks, tools, (&name, &key), &arguments)?;
         let value = match tools.typed(unframed(text), &name, &key) {
             _ if says("true") => Value::from(text),
             Value::String(same) if says("false") => literal(text).unwrap_or(Value::String(same)),
@@ -67,7 +67,13 @@ pub(in crate::postprocess::answer) fn named_call(cursor: &mut Cursor<'_>, marks:
 
 /// A value up to the mark that ends it, which is taken. A value may speak of marks itself: one ends it only where what follows fits. A
 /// forgotten mark shows in the next argument's, where the tool has such an argument that did not come yet, or in the call's end.
-fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, given: &Map<String, Value>) -> Step<&'t str> {
+fn value<'t>(
+    cursor: &mut Cursor<'t>,
+    marks: &Marks,
+    tools: &Tools,
+    (name, own): (&str, &str),
+    given: &Map<String, Value>,
+) -> Step<&'t str> {
     let start = cursor.at();
     // Calls that the value itself quotes.
     let mut quoted = 0_usize;
@@ -102,7 +108,7 @@ fn value<'t>(cursor: &mut Cursor<'t>, marks: &Marks, tools: &Tools, name: &str, 
             })?;
             let begins_line = value.trim_end_matches([' ', '\t']).ends_with('\n');
             let fits = |next: &str| tools.declares(name, next) || begins_line && (tools.is_empty() || tools.takes(name, next));
-            if next.flatten().is_some_and(|next| !given.contains_key(next) && fits(next)) {
+            if next.flatten().is_some_and(|next| next != own && !given.contains_key(next) && fits(next)) {
                 cursor.back_to(place);
                 return Ok(value);
             }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::shortened;
+
 /// What went wrong while a checkpoint was read or turned into a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,9 +30,10 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of a kind, with a message that says what was wrong and what to do.
+    /// An error of a kind, with a message that says what was wrong and what to do. Of a value that it quotes only the ends are kept where
+    /// that is very long.
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), source: None }
+        Self { kind, message: shortened(message), source: None }
     }
 
     /// A damaged or inconsistent file.
@@ -55,13 +58,14 @@ impl Error {
 
     /// A file that could not be read or written.
     pub fn io(path: &std::path::Path, source: std::io::Error) -> Self {
-        Self { kind: ErrorKind::Io, message: format!("{}: {source}", path.display()), source: Some(source) }
+        let message = shortened(format_args!("{}: {source}", path.display()));
+        Self { kind: ErrorKind::Io, message, source: Some(source) }
     }
 
     /// The same error with the place (file, tensor, field) in front of its message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.message = format!("{place}: {}", self.message);
+        self.message = shortened(format_args!("{place}: {}", self.message));
         self
     }
 

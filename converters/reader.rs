@@ -1,11 +1,10 @@
 //! What the operators of a ready-made ONNX file are, without its weights.
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
-use memmap2::Mmap;
 use prost::Message;
 
-use crate::{Error, Result};
+use crate::{Error, Result, content::Content};
 
 /// An operator of a graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,19 +43,31 @@ pub fn operators(path: &Path) -> Result<Vec<Operator>> {
 /// # Errors
 /// As [`operators`].
 pub fn external_files(path: &Path) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    read(path)?.graph.into_iter().for_each(|graph| graph.external_files(&mut found));
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+    read(path).map(locations)
 }
 
-#[allow(unsafe_code)]
+/// The files that hold the weights of a model in memory, relative to its folder.
+///
+/// # Errors
+/// What is no ONNX model.
+pub fn external_files_of(model: &[u8]) -> Result<Vec<String>> {
+    decode(model).map(locations)
+}
+
 fn read(path: &Path) -> Result<Model> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    // SAFETY: the bytes are only looked at here, as those of weights are.
-    let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
-    Model::decode(&bytes[..]).map_err(|error| Error::checkpoint(format!("{}: no ONNX model: {error}", path.display())))
+    decode(&Content::of(path)?).map_err(|error| error.at(path.display()))
+}
+
+fn decode(bytes: &[u8]) -> Result<Model> {
+    Model::decode(bytes).map_err(|error| Error::checkpoint(format!("no ONNX model: {error}")))
+}
+
+fn locations(model: Model) -> Vec<String> {
+    let mut found = Vec::new();
+    model.graph.into_iter().for_each(|graph| graph.external_files(&mut found));
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 impl Graph {

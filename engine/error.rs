@@ -1,6 +1,6 @@
 use std::fmt;
 
-use formers_converters as converters;
+use formers_converters::{self as converters, shortened};
 
 /// What went wrong, for a program to match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,10 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of a kind, with a message that says what was wrong and what to do.
+    /// An error of a kind, with a message that says what was wrong and what to do. Of a value that it quotes only the ends are kept where
+    /// that is very long.
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), index: None, source: None }
+        Self { kind, message: shortened(message), index: None, source: None }
     }
 
     /// A wrong input or parameter; `field` is its name in the request.
@@ -78,7 +79,7 @@ impl Error {
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         let place = place.to_string();
         if !self.message.strip_prefix(&place).is_some_and(|rest| rest.starts_with([':', '/', '\\'])) {
-            self.message = format!("{place}: {}", self.message);
+            self.message = shortened(format_args!("{place}: {}", self.message));
         }
         self
     }
@@ -149,6 +150,16 @@ pub(crate) fn in_words(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_message_is_longer_than_a_few_lines() {
+        let long = "x".repeat(1 << 20);
+        let error = Error::request(&long, &long).at(&long).caused_by(std::io::Error::other("short"));
+        assert!(error.to_string().len() < 2100, "{}", error.to_string().len());
+        assert!(Error::io(std::path::Path::new(&long), std::io::Error::other(long.clone())).to_string().len() < 2100);
+        let error = Error::from(converters::Error::config(&long).at("config.json"));
+        assert!(error.to_string().starts_with("config.json: x") && error.to_string().len() < 2100);
+    }
 
     #[test]
     fn a_place_is_told_once() {

@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint: which there are, and where their bytes lie.
 //!
-//! Files are memory-mapped and never copied: a graph's initializers, and ONNX Runtime, refer to the same bytes by file and offset.
+//! Large files are memory-mapped and never copied: a graph's initializers, and ONNX Runtime, refer to the same bytes by file and offset.
 
 pub(crate) mod dense;
 pub(crate) mod four_bits;
@@ -12,23 +12,21 @@ mod state_dict;
 mod torch;
 mod zip;
 
-use crate::{Dtype, Error, Result};
-use memmap2::Mmap;
+use crate::{Dtype, Error, Result, content::Content};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// All tensors of a checkpoint, from one or several files.
 ///
-/// The files stay open and mapped as long as this lives. Only pages that somebody reads take memory. Mapping is sound as long as nobody
-/// truncates a file meanwhile (a process that touches a page past the new end is killed by SIGBUS, as with every reader that maps);
-/// checkpoints are written once and then renamed into place, and replacing or deleting a mapped file leaves the old bytes readable.
-/// The length of a file is checked against what its header promises when it is opened, so a short file is an error and not a signal.
+/// Small files are read; larger ones stay open and mapped as long as this lives, and only pages that somebody reads take memory. Mapping is
+/// sound as long as nobody truncates a file meanwhile (a process that touches a page past the new end is killed by SIGBUS, as with every
+/// reader that maps); checkpoints are written once and then renamed into place, and replacing or deleting a mapped file leaves the old bytes
+/// readable. The length of a file is checked against what its header promises when it is opened, so a short file is an error and not a signal.
 #[derive(Debug)]
 pub struct Tensors {
     paths: Vec<PathBuf>,
-    maps: Vec<Mmap>,
+    contents: Vec<Content>,
     infos: BTreeMap<String, TensorInfo>,
 }
 
@@ -55,7 +53,7 @@ impl Tensors {
     /// # Errors
     /// A file that cannot be read, or is empty, truncated, damaged or of another kind; a tensor that two files hold.
     pub fn open(files: &[PathBuf]) -> Result<Self> {
-        let mut tensors = Self { paths: Vec::new(), maps: Vec::new(), infos: BTreeMap::new() };
+        let mut tensors = Self { paths: Vec::new(), contents: Vec::new(), infos: BTreeMap::new() };
         for path in files {
             for (name, info) in tensors.add(path)? {
                 if let Some(other) = tensors.infos.get(&name) {
@@ -80,7 +78,7 @@ impl Tensors {
     pub fn open_indexed(index: &Path, resolve: &dyn Fn(&str) -> Result<PathBuf>) -> Result<Self> {
         let weight_map = index::weight_map(index)?;
         let shards: std::collections::BTreeSet<&str> = weight_map.values().map(String::as_str).collect();
-        let mut tensors = Self { paths: Vec::new(), maps: Vec::new(), infos: BTreeMap::new() };
+        let mut tensors = Self { paths: Vec::new(), contents: Vec::new(), infos: BTreeMap::new() };
         for shard in shards {
             for (name, info) in tensors.add(&resolve(shard)?)? {
                 if weight_map.get(&name).is_none_or(|listed| listed == shard) {
@@ -122,7 +120,7 @@ impl Tensors {
     /// No tensor of that name; a view whose dense form would be far larger than its file.
     pub fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>> {
         let info = self.infos.get(name).ok_or_else(|| Error::tensor(format!("the checkpoint has no tensor `{name}`")))?;
-        dense::bytes(&self.maps[info.file], info).map_err(|e| e.at(format!("{}: tensor `{name}`", self.paths[info.file].display())))
+        dense::bytes(&self.contents[info.file], info).map_err(|e| e.at(format!("{}: tensor `{name}`", self.paths[info.file].display())))
     }
 
     /// The elements of a floating-point tensor as `f32`.
@@ -135,31 +133,20 @@ impl Tensors {
         dense::to_f32(&bytes, dtype).ok_or_else(|| Error::tensor(format!("tensor `{name}` holds {dtype:?}, not floating-point numbers")))
     }
 
-    /// Maps one file and reads what tensors it holds.
+    /// Opens one file and reads what tensors it holds.
     fn add(&mut self, path: &Path) -> Result<Vec<(String, TensorInfo)>> {
-        let map = map(path)?;
-        let mut tensors = read(&map).map_err(|e| e.at(path.display()))?;
+        let content = Content::of(path)?;
+        if content.is_empty() {
+            return Err(Error::checkpoint(format!("{}: the file is empty; download it again", path.display())));
+        }
+        let mut tensors = read(&content).map_err(|e| e.at(path.display()))?;
         for (_, info) in &mut tensors {
             info.file = self.paths.len();
         }
         self.paths.push(path.to_owned());
-        self.maps.push(map);
+        self.contents.push(content);
         Ok(tensors)
     }
-}
-
-fn map(path: &Path) -> Result<Mmap> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
-    if !metadata.is_file() {
-        return Err(Error::checkpoint(format!("{}: not a file", path.display())));
-    }
-    if metadata.len() == 0 {
-        return Err(Error::checkpoint(format!("{}: the file is empty; download it again", path.display())));
-    }
-    // SAFETY: the map is read-only and bounds-checked; see `Tensors` for a file that shrinks while it is mapped.
-    #[allow(unsafe_code)]
-    unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, e))
 }
 
 /// The tensors of one file, by what its first bytes say it is.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::error::ErrorKind;
+use formers_converters::shortened;
 
 /// Reports an error. A reader of standard output that went away is none.
 pub(super) fn of(error: &anyhow::Error) -> ExitCode {
@@ -69,10 +70,12 @@ fn say(message: &str) {
 fn line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
-        let message = cause.to_string();
+        let message = shortened(cause);
+        // What was cut is told where its beginning is.
+        let beginning = message.split(" … (").next().unwrap_or_default();
         if line.is_empty() {
             line = message;
-        } else if !line.contains(&message) {
+        } else if !line.contains(beginning) {
             line = format!("{line}: {message}");
         }
     }
@@ -99,6 +102,7 @@ fn arguments(message: &str) -> String {
 
 /// Line ends and other control characters, which a message may quote, would break the line.
 fn one_line(message: &str) -> String {
+    let message = shortened(message);
     let words: Vec<&str> = message.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect();
     words.join(" ").chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -43,7 +43,7 @@ where
         };
         let mut message = Message(String::new());
         event.record(&mut message);
-        writeln!(writer, "{prefix}: {}", message.0.replace('\n', " "))
+        writeln!(writer, "{prefix}: {}", formers_converters::shortened(message.0).replace('\n', " "))
     }
 }
 

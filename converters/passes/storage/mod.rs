@@ -5,13 +5,16 @@ mod experts;
 mod float16;
 mod int8;
 
-use std::{collections::BTreeMap, fs::File, sync::Arc};
-
-use memmap2::MmapOptions;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Seek, SeekFrom},
+    sync::Arc,
+};
 
 use super::{packed::Accuracy, rewrite::rewrite};
 use crate::{
-    Dtype, Error, Result,
+    Dtype, Error, Result, content,
     graph::{Body, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
     quantize::{Matrix, NBits},
 };
@@ -172,20 +175,18 @@ fn parts<'a>(
     })
 }
 
-#[allow(unsafe_code)]
+/// Weights are read, not mapped: converting takes long, and a file that others cut short meanwhile is an error.
 pub(in crate::passes) fn with_bytes<T>(data: &Data, compute: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     match data {
         Data::Inline(bytes) => compute(bytes),
         Data::Computed { parts, part, .. } => compute(parts.compute()?.get(*part).map_or(&[], Vec::as_slice)),
         Data::Stored { file, offset, len } => {
-            let opened = File::open(file).map_err(|e| Error::io(file, e))?;
-            let there = opened.metadata().map_err(|e| Error::io(file, e))?.len();
-            let shorter = || Error::checkpoint(format!("{} has become shorter", file.display()));
-            let end = offset.checked_add(*len).filter(|&end| end <= there);
-            let size = usize::try_from(*len).ok().filter(|_| end.is_some()).ok_or_else(shorter)?;
-            // SAFETY: as for the checkpoint's own maps: nobody is expected to shorten a weight file while it is read.
-            let map = unsafe { MmapOptions::new().offset(*offset).len(size).map(&opened) }.map_err(|e| Error::io(file, e))?;
-            compute(&map)
+            let read = || {
+                let mut opened = File::open(file)?;
+                opened.seek(SeekFrom::Start(*offset))?;
+                content::read(opened, *len)
+            };
+            compute(&read().map_err(|e| Error::io(file, e))?)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use formers::{model, session};
+use formers::{model::converted, session};
 use serde::Serialize;
 
 use super::{cache::folder_size, model_options::HubOptions, output, table};
@@ -46,9 +46,10 @@ impl Doctor {
         let options = self.hub.resolve();
         let onnxruntime = session::doctor();
         let downloads = options.cache_dir.clone().unwrap_or_else(formers::hub::cache::dir);
+        let converted = converted::dir_in(options.cache_dir.as_deref());
         let caches = vec![
             cache("downloaded models", downloads, "set HF_HUB_CACHE, or --cache-dir, to a folder that is"),
-            cache("converted models", model::cache_dir(), "set FORMERS_CACHE to a folder that is"),
+            cache("converted models", converted, "set FORMERS_CACHE to a folder that is"),
         ];
         let mut problems = onnxruntime.problems.clone();
         problems.extend(caches.iter().filter_map(|cache| cache.problem.clone()));
@@ -103,11 +104,20 @@ impl Report {
         }
         #[cfg(feature = "hub")]
         rows.push(row("Hub", hub(&self.hub)));
+        rows.push(row("data sent", sent(runtime.telemetry).to_owned()));
         let mut text = table::aligned(&rows);
         for problem in &self.problems {
             text.push_str(&format!("\nproblem: {problem}\n"));
         }
         text
+    }
+}
+
+/// Where inputs, answers and facts about this machine go.
+fn sent(telemetry: bool) -> &'static str {
+    match telemetry {
+        false => "none: inputs and answers stay here, and ONNX Runtime's telemetry is off",
+        true => "ONNX Runtime's telemetry, which was asked for; inputs and answers stay here",
     }
 }
 

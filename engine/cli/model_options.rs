@@ -18,7 +18,7 @@ pub(super) struct HubOptions {
     /// Branch, tag or commit on the Hub.
     #[arg(long)]
     revision: Option<String>,
-    /// The cache of downloads, in place of HF_HUB_CACHE and HF_HOME.
+    /// The cache of downloads, in place of HF_HUB_CACHE and HF_HOME; converted models are kept in `formers` below it, in place of FORMERS_CACHE.
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
     /// Do not use the network, only what is in the cache.
@@ -56,9 +56,12 @@ pub(super) struct ModelOptions {
     /// int8 and q8 multiply in 8 bits; q4 stores weights in 4 bits, with a scale for each 32 of them.
     #[arg(long, default_value = "auto")]
     dtype: ModelDtype,
-    /// Threads within an operator; by default one for each physical core.
+    /// Threads within an operator, at most 256; by default one for each physical core.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Read weights into memory in place of mapping their files, which then may change while the model runs.
+    #[arg(long)]
+    no_mmap: bool,
     /// What to run: auto, safetensors (the checkpoint's weights) or onnx (ready-made files).
     #[arg(long, default_value = "auto")]
     source: Source,
@@ -69,13 +72,18 @@ pub(super) struct ModelOptions {
 impl ModelOptions {
     /// For the library.
     pub(super) fn resolve(&self, model: &str) -> Options {
-        let session = SessionOptions { device: self.device.unwrap_or(Device::Auto), threads: self.threads, ..SessionOptions::default() };
+        let session = SessionOptions {
+            device: self.device.unwrap_or(Device::Auto),
+            threads: self.threads,
+            mapping: !self.no_mmap,
+            ..SessionOptions::default()
+        };
         Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, ..Options::default() }
     }
 
     /// How many threads a session gets.
     pub(super) fn threads(&self) -> usize {
-        self.threads.filter(|threads| *threads > 0).unwrap_or_else(|| Threads::count().default)
+        self.threads.filter(|threads| *threads > 0).map_or_else(|| Threads::count().default, |threads| threads.min(Threads::MOST))
     }
 
     /// Whether `--device auto` was given, so that the device that is taken should be told.

@@ -18,6 +18,8 @@ pub struct Doctor {
     pub oldest: String,
     /// What the library says of its build.
     pub build: Option<String>,
+    /// Whether ONNX Runtime may collect and send events: only where the application has asked for it.
+    pub telemetry: bool,
     /// Where a library was looked for in vain.
     pub tried: Vec<Tried>,
     /// What could run models, in the order in which `auto` tries those it tries.
@@ -99,6 +101,7 @@ pub fn doctor() -> Doctor {
         library: runtime.and_then(|runtime| runtime.library.clone()),
         oldest: format!("1.{}", ort::MINOR_VERSION),
         build: runtime.map(|_| ort::info().to_owned()),
+        telemetry: runtime::has_telemetry(),
         tried,
         providers,
         threads,

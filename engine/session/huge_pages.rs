@@ -26,8 +26,8 @@ impl Before {
         if whole.iter().map(ExactSizeIterator::len).sum::<usize>() < LEAST {
             return;
         }
-        // The first run need not wait for it.
-        std::thread::spawn(move || whole.into_iter().flat_map(pages).for_each(|page| collapse(&page)));
+        // The first run need not wait for it. Where the system has no thread for that, nothing is lost.
+        let _ = std::thread::Builder::new().spawn(move || whole.into_iter().flat_map(pages).for_each(|page| collapse(&page)));
     }
 }
 

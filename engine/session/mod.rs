@@ -1,7 +1,8 @@
 //! ONNX Runtime: finding the library, opening sessions, choosing execution providers.
 //!
 //! Opening the first session loads ONNX Runtime ([`Source`] says where it may come from) and makes the one environment a
-//! process can have. An application that has its own calls [`use_environment`] or [`use_library`] before that.
+//! process can have. An application that has its own calls [`use_environment`] or [`use_library`] before that. Microsoft's builds have
+//! telemetry, which is kept from beginning unless the application calls [`use_telemetry`].
 
 mod buffer;
 mod device;
@@ -24,7 +25,9 @@ mod providers;
 mod raw;
 mod runtime;
 mod select;
+mod telemetry;
 pub(crate) mod threads;
+mod unmapped;
 mod value;
 
 use std::borrow::{Borrow, Cow};
@@ -42,7 +45,7 @@ pub use outputs::Outputs;
 pub use port::{Dim, Port};
 #[cfg(feature = "load-dynamic")]
 pub use probe::probe;
-pub use runtime::{use_environment, use_library};
+pub use runtime::{use_environment, use_library, use_telemetry};
 pub use threads::Threads;
 pub use value::{Element, RuntimeTensor, Value};
 
@@ -50,7 +53,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A model that is ready to run, from any number of threads at once.
 pub struct Session {
-    inner: Arc<ort::session::Session>,
+    inner: Arc<raw::Live>,
     device: Device,
     is_own: bool,
     /// Those that a run must be given first,
@@ -106,7 +109,7 @@ impl Session {
 
     fn open(source: &open::Source<'_>, options: &SessionOptions) -> Result<Self> {
         let opened = open::open(source, options)?;
-        let inner = Arc::new(opened.session);
+        let inner = Arc::new(raw::Live::new(opened.session, opened.weights));
         let mut inputs: Vec<_> = inner.inputs().iter().map(Port::new).collect();
         let required = inputs.len();
         inputs.extend(inner.overridable_initializers().iter().map(|input| Port::of(input.name(), input.dtype())));

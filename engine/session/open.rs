@@ -1,11 +1,13 @@
 //! Opening a session: options become ONNX Runtime's, and a device is chosen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use formers_converters::content::Content;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 
 use super::providers::{PROVIDERS, Provider};
 use super::runtime::{self, Runtime};
+use super::unmapped::{self, Weights};
 use super::{Device, Optimization, SessionOptions, Spinning, kernels, raw, threads};
 use crate::{Error, ErrorKind, Result};
 
@@ -18,6 +20,8 @@ pub(super) enum Source<'a> {
 /// A session and the device it got.
 pub(super) struct Opened {
     pub(super) session: ort::session::Session,
+    /// What it refers to outside of its own memory.
+    pub(super) weights: Weights,
     pub(super) device: Device,
     /// Whether it may run on several threads at once.
     pub(super) concurrent: bool,
@@ -67,27 +71,39 @@ fn open_on(
     provider: &Provider,
     in_library: &[String],
 ) -> Result<Opened> {
-    let builder = configure(runtime, source, options, device).map_err(raw::runtime_error)?;
-    let (builder, prepared) = with_kernels(builder, source, options, device)?;
+    let threads = threads::granted(options);
+    let builder = configure(runtime, source, options, device, threads).map_err(raw::runtime_error)?;
+    let (builder, prepared) = with_kernels(builder, source, options, device, threads)?;
     let builder = limit_memory(runtime, builder, options, device)?;
-    let mut builder = provider.add(builder, &device, options, in_library)?;
+    let builder = provider.add(builder, &device, options, in_library)?;
+    let (mut builder, whole, weights) = with_weights(builder, source, prepared.as_ref(), options)?;
+    let prepared = prepared.map(|prepared| prepared.model);
     #[cfg(target_os = "linux")]
     let before = (device == Device::Cpu).then(super::huge_pages::Before::now);
     let session = match (&prepared, source) {
         (Some(model), _) => kernels::in_turn(|| builder.commit_from_memory(model)),
-        (None, Source::File(path)) => builder.commit_from_file(path),
+        (None, Source::File(path)) => match &whole {
+            Some(model) => builder.commit_from_memory(model),
+            None => builder.commit_from_file(path),
+        },
         (None, Source::Memory { model, .. }) => builder.commit_from_memory(model),
     };
-    drop(prepared);
+    drop((prepared, whole));
     let session = session.map_err(|error| open_error(error, source, device))?;
     #[cfg(target_os = "linux")]
     if let Some(before) = before {
         before.collapse_new();
     }
-    Ok(Opened { session, device, concurrent: provider.concurrent })
+    Ok(Opened { session, weights, device, concurrent: provider.concurrent })
 }
 
-fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, device: Device) -> ort::Result<SessionBuilder> {
+fn configure(
+    runtime: &Runtime,
+    source: &Source<'_>,
+    options: &SessionOptions,
+    device: Device,
+    threads: usize,
+) -> ort::Result<SessionBuilder> {
     let mut builder = ort::session::Session::builder(&runtime.environment)?
         // Devices are chosen here: without this, ONNX Runtime may add some by itself.
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
@@ -100,7 +116,7 @@ fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, d
         })?
         .with_independent_thread_pool()?
         // XNNPACK has threads of its own, and two pools would fight for the cores.
-        .with_intra_threads(if device == Device::Xnnpack { 1 } else { threads::wanted(options) })?
+        .with_intra_threads(if device == Device::Xnnpack { 1 } else { threads })?
         .with_intra_op_spinning(options.spinning != Spinning::Never)?
         .with_prepacking(options.prepacking)?;
     if options.spinning == Spinning::Briefly {
@@ -124,52 +140,87 @@ fn configure(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, d
     Ok(builder)
 }
 
+/// A model that was rewritten, and the folder that its weights are in.
+struct Prepared {
+    model: Vec<u8>,
+    folder: Option<PathBuf>,
+}
+
 /// The model with kernels of our own, where some of its products suit to them; else `None`, and it is opened as it is.
 fn with_kernels(
     builder: SessionBuilder,
     source: &Source<'_>,
     options: &SessionOptions,
     device: Device,
-) -> Result<(SessionBuilder, Option<Vec<u8>>)> {
+    threads: usize,
+) -> Result<(SessionBuilder, Option<Prepared>)> {
     if device != Device::Cpu || !options.prepacking || !options.own_kernels {
         return Ok((builder, None));
     }
     // Links, as in the Hub's cache, do not lead out of the folder: it is the one where the file really is.
     let mut folder = None;
-    let prepared = match source {
+    let model = match source {
         Source::Memory { model, .. } => kernels::prepared(model, &|location| Some(location.to_owned())),
         Source::File(path) => {
-            let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
-            let (beside, within) = (path.parent().unwrap_or(Path::new("")), real.parent().unwrap_or(Path::new("/")));
+            let (beside, within) = folders(path)?;
             let place = |location: &str| {
                 let file = beside.join(location).canonicalize().ok()?;
-                Some(file.strip_prefix(within).ok()?.to_str()?.replace('\\', "/"))
+                Some(file.strip_prefix(&within).ok()?.to_str()?.replace('\\', "/"))
             };
-            folder = Some(within.to_path_buf());
-            mapped(path)?.and_then(|model| kernels::prepared(&model, &place))
+            let content = if options.mapping { Content::of(path) } else { Content::read(path) };
+            let prepared = kernels::prepared(&content?, &place);
+            folder = Some(within);
+            prepared
         }
     };
-    let Some(prepared) = prepared else { return Ok((builder, None)) };
+    let Some(model) = model else { return Ok((builder, None)) };
     let with_domain = || -> ort::Result<SessionBuilder> {
         // ONNX Runtime's own threads do little beside ours, and would only keep them from their cores.
         let builder = builder.with_intra_op_spinning(false)?;
-        let builder = builder.with_operators(kernels::domain(threads::wanted(options), options.spinning)?)?;
+        let builder = builder.with_operators(kernels::domain(threads, options.spinning)?)?;
         match &folder {
             Some(folder) => with_folder(builder, folder),
             None => Ok(builder),
         }
     };
-    Ok((with_domain().map_err(raw::runtime_error)?, Some(prepared)))
+    Ok((with_domain().map_err(raw::runtime_error)?, Some(Prepared { model, folder })))
 }
 
-#[allow(unsafe_code)]
-fn mapped(path: &Path) -> Result<Option<memmap2::Mmap>> {
-    let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
-    if !file.metadata().map_err(|error| Error::io(path, error))?.is_file() {
-        return Ok(None);
+/// The folder of a file, and the one where it really is.
+fn folders(path: &Path) -> Result<(&Path, PathBuf)> {
+    let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((beside, real.parent().unwrap_or(Path::new("/")).to_path_buf()))
+}
+
+/// The weights in memory, where their files are not to be mapped; and the model itself, where it is not in memory yet.
+fn with_weights(
+    builder: SessionBuilder,
+    source: &Source<'_>,
+    prepared: Option<&Prepared>,
+    options: &SessionOptions,
+) -> Result<(SessionBuilder, Option<Content>, Weights)> {
+    if options.mapping {
+        return Ok((builder, None, Weights::new()));
     }
-    // SAFETY: the bytes are copied at once; a file that others cut off meanwhile is the risk that weights have as well.
-    unsafe { memmap2::Mmap::map(&file) }.map(Some).map_err(|error| Error::io(path, error))
+    match (prepared, source) {
+        (Some(Prepared { model, folder: Some(folder) }), _) => {
+            let (builder, weights) = unmapped::read(builder, model, folder, folder)?;
+            Ok((builder, None, weights))
+        }
+        (_, Source::Memory { model, external_data_folder }) => {
+            let model = prepared.map_or(*model, |prepared| prepared.model.as_slice());
+            let folder = external_data_folder.unwrap_or(Path::new("."));
+            let (builder, weights) = unmapped::read(builder, model, folder, folder)?;
+            Ok((builder, None, weights))
+        }
+        (_, Source::File(path)) => {
+            let (beside, within) = folders(path)?;
+            let model = Content::read(path)?;
+            let (builder, weights) = unmapped::read(builder, &model, beside, &within)?;
+            Ok((builder, Some(model), weights))
+        }
+    }
 }
 
 /// Where weights lie that are outside of a model in memory.

@@ -9,7 +9,8 @@ use super::Device;
 pub struct SessionOptions {
     /// Where to run. A device named outright is used or opening fails; [`Device::Auto`] falls back.
     pub device: Device,
-    /// Threads within an operator; `None` or 0 for one on each physical core that this process may use.
+    /// Threads within an operator, at most [`Threads::MOST`](super::Threads::MOST); `None` or 0 for one on each physical core that this process may
+    /// use. Where the system refuses to start so many, fewer are used.
     pub threads: Option<usize>,
     /// What waiting threads do.
     pub spinning: Spinning,
@@ -19,6 +20,9 @@ pub struct SessionOptions {
     pub arena: bool,
     /// How far the graph is rewritten when it is loaded.
     pub optimization: Optimization,
+    /// Whether files of weights are mapped: only what is used takes memory, several processes share it, and the files have to stay as they are while the
+    /// session lives, since one that is cut short ends the process (SIGBUS). Otherwise they are read when the session is opened, and may change then.
+    pub mapping: bool,
     /// Whether constant weights are laid out anew for the processor when loading: faster runs, and a second copy of them.
     pub prepacking: bool,
     /// Whether products with weights in 4 and 8 bits, what stands right before and behind them, and the attention of such models may be computed by
@@ -42,6 +46,7 @@ impl Default for SessionOptions {
             memory_limit: None,
             arena: true,
             optimization: Optimization::default(),
+            mapping: true,
             prepacking: true,
             own_kernels: true,
             cache_folder: None,

@@ -19,6 +19,12 @@ const ADVICE: &str = "Run scripts/setup, or set ORT_DYLIB_PATH to an ONNX Runtim
 /// # Errors
 /// [`ErrorKind::Runtime`], with the path and what was found there.
 pub fn probe(path: &Path) -> Result<Library> {
+    super::runtime::before_loading();
+    look(path)
+}
+
+/// As [`probe`], for who has seen to what comes before.
+pub(super) fn look(path: &Path) -> Result<Library> {
     probe_at(path, Source::Application).map_err(|tried| named_error(&tried))
 }
 

@@ -7,6 +7,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,7 @@ use ort::AsPointer;
 use ort::environment::Environment;
 use ort_sys::{ONNXTensorElementDataType, OrtAllocatorType, OrtMemType, OrtMemoryInfo, OrtRunOptions, OrtStatusPtr, OrtValue};
 
+use super::unmapped::Weights;
 use crate::{Error, ErrorKind};
 
 /// The result of a call.
@@ -39,12 +41,38 @@ pub(super) fn message(error: &ort::Error) -> String {
     innermost.unwrap_or(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A session, and what it refers to outside of its own memory, which goes away after it.
+pub(super) struct Live {
+    session: ort::session::Session,
+    _weights: Weights,
+}
+
+impl Live {
+    pub(super) fn new(session: ort::session::Session, weights: Weights) -> Self {
+        Self { session, _weights: weights }
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+impl Deref for Live {
+    type Target = ort::session::Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.session
+    }
+}
+
 /// A tensor in ONNX Runtime's own memory, as a run gives it.
 #[derive(Debug)]
 pub(super) struct OwnedValue {
     pointer: NonNull<OrtValue>,
     /// The memory belongs to the session's allocator.
-    _session: Arc<ort::session::Session>,
+    _session: Arc<Live>,
 }
 
 // SAFETY: nothing writes to a tensor once the run that made it has ended, and releasing it may happen on any thread.
@@ -226,7 +254,7 @@ impl Drop for RunOptions {
 /// Values that outputs are written to are not read or written by anybody else meanwhile, except as inputs of this run that
 /// the model's operators may write in place.
 pub(super) unsafe fn run(
-    session: &Arc<ort::session::Session>,
+    session: &Arc<Live>,
     options: Option<&RunOptions>,
     inputs: &[(&CStr, *const OrtValue)],
     outputs: &[(&CStr, *mut OrtValue)],
@@ -272,6 +300,12 @@ fn cpu_memory() -> ort::Result<*const OrtMemoryInfo> {
     // SAFETY: the call fills the pointer.
     unsafe { check((ort::api().CreateCpuMemoryInfo)(OrtAllocatorType::OrtArenaAllocator, OrtMemType::OrtMemTypeDefault, &mut info))? };
     Ok(CPU.get_or_init(|| Shared(info)).0)
+}
+
+/// Turns off the events that can be turned off once there is an environment.
+pub(super) fn disable_telemetry(environment: &Environment) -> ort::Result<()> {
+    // SAFETY: the environment lives, and the call may come at any time.
+    unsafe { check((ort::api().DisableTelemetryEvents)(environment.ptr())) }
 }
 
 /// Registers an arena of at most so many bytes, which sessions can share.

@@ -1,4 +1,4 @@
-//! ONNX Runtime in this process: loaded once, with one environment, telemetry off.
+//! ONNX Runtime in this process: loaded once, with one environment, and without its telemetry unless the application asks for it.
 
 use std::any::Any;
 use std::ffi::{CStr, c_char};
@@ -10,17 +10,18 @@ use ort::environment::{Environment, EnvironmentBuilder};
 use ort::logging::LogLevel;
 
 use super::library::Library;
-use super::raw;
+use super::{raw, telemetry};
 use crate::{Error, ErrorKind, Result};
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-static SETTINGS: Mutex<Settings> = Mutex::new(Settings { library: None, environment: None, cpu_memory: None });
+static SETTINGS: Mutex<Settings> = Mutex::new(Settings { library: None, environment: None, cpu_memory: None, telemetry: false });
 
 /// What the application decided before the first session.
 struct Settings {
     library: Option<PathBuf>,
     environment: Option<Environment>,
     cpu_memory: Option<u64>,
+    telemetry: bool,
 }
 
 /// ONNX Runtime, ready to open sessions.
@@ -46,7 +47,10 @@ pub fn use_library(path: &Path) -> Result<()> {
         };
     }
     #[cfg(feature = "load-dynamic")]
-    super::probe::probe(path)?;
+    {
+        settings.before_loading();
+        super::probe::look(path)?;
+    }
     settings.library = Some(path.to_path_buf());
     Ok(())
 }
@@ -54,6 +58,9 @@ pub fn use_library(path: &Path) -> Result<()> {
 /// Uses the application's own environment: an `ort::environment::Environment` of the version of `ort` that this crate
 /// is built with. Needed when the application creates one, since a process can have only one. Comes before the first
 /// session.
+///
+/// ONNX Runtime's telemetry begins with the environment. It is turned off with the first session here, unless [`use_telemetry`] was called; what
+/// was noted before that only `ORT_DISABLE_TELEMETRY=1` can prevent, set before the application makes the environment.
 ///
 /// # Errors
 /// [`ErrorKind::Runtime`] when it is something else, or sessions have been opened already.
@@ -73,6 +80,40 @@ pub fn use_environment(environment: impl Any + Send + Sync) -> Result<()> {
     Ok(())
 }
 
+/// Lets ONNX Runtime send what it collects to Microsoft, where its build does that. Without this call nothing is collected or sent: official
+/// builds are told so before they are loaded, whatever the environment says. Comes before the library is looked at or used.
+///
+/// # Errors
+/// [`ErrorKind::Runtime`] when it comes too late.
+pub fn use_telemetry() -> Result<()> {
+    let mut settings = settings();
+    if RUNTIME.get().is_some() || (!settings.telemetry && telemetry::is_prevented()) {
+        let why = "telemetry is off: ORT_DISABLE_TELEMETRY is 1, or ONNX Runtime was looked for or used before it was asked for";
+        return Err(Error::new(ErrorKind::Runtime, why));
+    }
+    settings.telemetry = true;
+    Ok(())
+}
+
+/// Whether the application has asked for telemetry.
+pub(super) fn has_telemetry() -> bool {
+    settings().telemetry
+}
+
+/// Comes before any library is loaded.
+#[cfg(feature = "load-dynamic")]
+pub(super) fn before_loading() {
+    settings().before_loading();
+}
+
+impl Settings {
+    fn before_loading(&self) {
+        if !self.telemetry {
+            telemetry::prevent();
+        }
+    }
+}
+
 /// ONNX Runtime; loads it when this is the first use. A failure is not remembered, so that another library can be named.
 pub(super) fn get() -> Result<&'static Runtime> {
     if let Some(runtime) = RUNTIME.get() {
@@ -83,8 +124,16 @@ pub(super) fn get() -> Result<&'static Runtime> {
         return Ok(runtime);
     }
     let runtime = match &settings.environment {
-        Some(environment) => Runtime { environment: environment.clone(), library: None },
-        None => load(settings.library.as_deref())?,
+        Some(environment) => {
+            if !settings.telemetry {
+                raw::disable_telemetry(environment).map_err(raw::runtime_error)?;
+            }
+            Runtime { environment: environment.clone(), library: None }
+        }
+        None => {
+            settings.before_loading();
+            load(&settings)?
+        }
     };
     Ok(RUNTIME.get_or_init(|| runtime))
 }
@@ -100,20 +149,20 @@ fn settings() -> MutexGuard<'static, Settings> {
 }
 
 #[cfg(feature = "load-dynamic")]
-fn load(chosen: Option<&Path>) -> Result<Runtime> {
-    let library = super::probe::find(chosen)?;
+fn load(settings: &Settings) -> Result<Runtime> {
+    let library = super::probe::find(settings.library.as_deref())?;
     let builder = ort::init_from(&library.path).map_err(|error| Error::new(ErrorKind::Runtime, error.to_string()).caused_by(error))?;
     tracing::debug!(path = %library.path.display(), version = library.version, "loaded ONNX Runtime ({})", library.source);
-    Ok(Runtime { environment: build(builder)?, library: Some(library) })
+    Ok(Runtime { environment: build(builder, settings.telemetry)?, library: Some(library) })
 }
 
 #[cfg(not(feature = "load-dynamic"))]
-fn load(_: Option<&Path>) -> Result<Runtime> {
-    Ok(Runtime { environment: build(ort::init())?, library: None })
+fn load(settings: &Settings) -> Result<Runtime> {
+    Ok(Runtime { environment: build(ort::init(), settings.telemetry)?, library: None })
 }
 
-fn build(builder: EnvironmentBuilder) -> Result<Environment> {
-    let environment = builder.with_name("formers").with_telemetry(false).with_logger(Arc::new(log)).build().map_err(|error| {
+fn build(builder: EnvironmentBuilder, telemetry: bool) -> Result<Environment> {
+    let environment = builder.with_name("formers").with_telemetry(telemetry).with_logger(Arc::new(log)).build().map_err(|error| {
         let advice = "an application with an environment of its own hands it in with `formers::session::use_environment`";
         Error::new(ErrorKind::Runtime, format!("ONNX Runtime's environment: {error}; {advice}")).caused_by(error)
     })?;

@@ -8,5 +8,7 @@ mod chat;
 mod goldens;
 mod machine;
 mod models;
+#[cfg(target_os = "linux")]
+mod privacy;
 mod program;
 mod requests;

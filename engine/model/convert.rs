@@ -12,11 +12,12 @@ use formers_converters::{
 use formers_models::{Head, Request};
 
 use super::{
-    ModelDtype, Options, Pretrained, cache,
+    ModelDtype, Options, Pretrained,
+    converted::Entry,
     part::{self, Part},
     sentence, unknown, weights,
 };
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The graphs of a model with this head, lowered for the device that is asked for.
 pub(super) fn graphs(pretrained: &Pretrained, head: Head, caller: Caller) -> Result<Vec<Body>> {
@@ -70,21 +71,30 @@ pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<S
 const MOST_IN_MEMORY: u64 = 1 << 25;
 
 fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
-    let options = &pretrained.options;
-    let folder = || options.converted.clone().unwrap_or_else(cache::dir);
-    match storage(options)? {
-        Some(storage) => {
-            let file = cache::file(folder(), body, options.dtype, Some(storage), |body| Ok(passes::store(body, storage)?))?;
-            Part::from_file(&file, &options.session)
-        }
+    match storage(&pretrained.options)? {
+        Some(storage) => kept(pretrained, body, Some(storage), |body| Ok(passes::store(body, storage)?)),
         // Weights that are computed from quantized ones are kept, unless they are few.
-        None if passes::packed_size(&body) > MOST_IN_MEMORY => {
-            let file = cache::file(folder(), body, options.dtype, None, |body| Ok(passes::unpack(body)?))?;
-            Part::from_file(&file, &options.session)
-        }
+        None if passes::packed_size(&body) > MOST_IN_MEMORY => kept(pretrained, body, None, |body| Ok(passes::unpack(body)?)),
         None => {
             let body = passes::unpack(body)?;
-            Part::from_memory(writer::in_memory(&body)?, part::weights(&body), &options.session)
+            Part::from_memory(writer::in_memory(&body)?, part::weights(&body), &pretrained.options.session)
         }
     }
+}
+
+/// A session of a graph that is converted once. What is there and cannot be opened is taken away and made again, since it may be damaged in a way
+/// that its manifest does not tell, or be gone since.
+fn kept(pretrained: &Pretrained, body: Body, storage: Option<Storage>, convert: impl FnOnce(Body) -> Result<Body>) -> Result<Part> {
+    let options = &pretrained.options;
+    let entry = Entry::of(options, pretrained.checkpoint.name(), &body, options.dtype, storage)?;
+    if let Some(file) = entry.sound() {
+        match Part::from_file(&file, &options.session) {
+            Err(error) if matches!(error.kind(), ErrorKind::Checkpoint | ErrorKind::NotFound | ErrorKind::Io) => {
+                tracing::warn!("{error}: the model is converted again");
+                entry.remove()?;
+            }
+            opened => return opened,
+        }
+    }
+    Part::from_file(&entry.make(|| convert(body))?, &options.session)
 }

@@ -1,16 +1,24 @@
 //! A model as files for other programs: the layout of Optimum and transformers.js.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
 };
 
-use formers_converters::{graph::Caller, passes, writer};
+use formers_converters::{
+    graph::{Body, Caller},
+    passes, writer,
+};
 use formers_models::Head;
 use serde_json::{Map, Value, json};
 
-use super::{Pretrained, convert, files::CONFIGS, genai};
+use super::{
+    Pretrained, convert,
+    files::CONFIGS,
+    genai,
+    staging::{self, Staging},
+};
 use crate::{Error, ErrorKind, Result};
 
 /// What an export wrote.
@@ -44,28 +52,29 @@ impl Pretrained {
                 self.options.dtype
             )));
         }
-        let mut exported = Exported::default();
+        let config = self.checkpoint.path("config.json")?.canonicalize().map_err(|e| Error::io(Path::new(name), e))?;
+        let folder = config.parent().unwrap_or(Path::new("/"));
+        let mut out = Out::within(folder)?;
         for body in convert::graphs(self, head, Caller::Any).map_err(|e| e.at(name))? {
             let model = writer::in_memory(&passes::unpack(body)?)?;
-            let folder = self.checkpoint.path("config.json")?.canonicalize().map_err(|e| Error::io(Path::new(name), e))?;
-            let folder = folder.parent().map(Path::to_path_buf).unwrap_or_default();
-            if model.folder.as_ref().is_some_and(|weights| *weights != folder) {
+            if model.folder.as_ref().is_some_and(|weights| weights != folder) {
                 return Err(Error::unsupported(format!("{name}: the weight files lie outside of the folder: name a folder to convert to")));
             }
-            exported.write(&folder.join(format!("{}.onnx", model.name)), &model.bytes)?;
+            out.write(Path::new(&format!("{}.onnx", model.name)), &model.bytes)?;
         }
-        Ok(exported)
+        out.place()
     }
 
     /// Writes a folder that needs nothing else: the graphs with their weights in `onnx/`, the configs and the tokenizer. Beside those of
     /// the checkpoint there is one for onnxruntime-genai, where that can run the graph, which is the one that was written last.
+    ///
+    /// A folder that is not there yet appears when all of it is written. In one that is there, files appear when all are written, and
+    /// `config.json`, without which it is no model, as the last of them.
     pub fn export(&self, head: Head, folder: &Path) -> Result<Exported> {
         let name = self.checkpoint.name();
         let storage = convert::storage(&self.options)?;
         let bodies = convert::graphs(self, head, Caller::Any).map_err(|e| e.at(name))?;
-        let onnx = folder.join("onnx");
-        fs::create_dir_all(&onnx).map_err(|e| Error::io(&onnx, e))?;
-        let mut exported = Exported::default();
+        let mut out = Out::new(folder)?;
         let mut external = Map::new();
         let mut described = None;
         for body in bodies {
@@ -78,29 +87,24 @@ impl Pretrained {
                 Some(storage) => passes::store(body, storage)?,
                 None => passes::unpack(body)?,
             };
-            let written = writer::write_folder(&body, &onnx, &file)?;
-            if written.len() > 1 {
+            if out.write_graph(&body, "onnx", &file)? {
                 external.insert(file, json!(1));
             }
-            for path in written {
-                exported.bytes += path.metadata().map_err(|e| Error::io(&path, e))?.len();
-                exported.files.push(path);
-            }
         }
-        self.copy_configs(folder, &external, &mut exported)?;
+        self.copy_configs(&external, &mut out)?;
         if let Some(config) = described {
             let text = serde_json::to_vec_pretty(&config).map_err(|e| Error::new(ErrorKind::Config, e))?;
-            exported.write(&folder.join(genai::FILE), &text)?;
+            out.write(Path::new(genai::FILE), &text)?;
         }
         #[cfg(feature = "text")]
-        self.write_tokenizer(head, folder, &mut exported)?;
-        Ok(exported)
+        self.write_tokenizer(head, &mut out)?;
+        out.place()
     }
 
     /// What transformers.js reads a tokenizer from, where the checkpoint has only other files: `tokenizer.json`, and the names of the
     /// special tokens in `tokenizer_config.json`. What turns texts into others has it from version 4 of the reference, as its tasks are.
     #[cfg(feature = "text")]
-    fn write_tokenizer(&self, head: Head, folder: &Path, exported: &mut Exported) -> Result<()> {
+    fn write_tokenizer(&self, head: Head, out: &mut Out) -> Result<()> {
         const FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
         if FILES.iter().all(|file| self.checkpoint.has(file)) {
             return Ok(());
@@ -112,28 +116,24 @@ impl Pretrained {
         let special: Map<String, Value> = tokenizer.special_tokens().named().map(|(name, token)| (name.into(), token.into())).collect();
         for (file, json) in FILES.into_iter().zip([json, Value::Object(special)]).filter(|(file, _)| !self.checkpoint.has(file)) {
             let text = serde_json::to_vec(&json).map_err(|e| Error::new(ErrorKind::Config, e))?;
-            exported.write(&folder.join(file), &text)?;
+            out.write(Path::new(file), &text)?;
         }
         Ok(())
     }
 
     /// Everything small that is no weight; `config.json` says which graphs have their weights beside them, for transformers.js.
-    fn copy_configs(&self, folder: &Path, external: &Map<String, Value>, exported: &mut Exported) -> Result<()> {
+    fn copy_configs(&self, external: &Map<String, Value>, out: &mut Out) -> Result<()> {
         let is_config = |file: &String| CONFIGS.iter().any(|end| file.ends_with(end)) && !file.ends_with(".index.json");
         let files = self.files()?.into_iter().filter(is_config);
         for file in files {
             let Some(bytes) = self.checkpoint.read(&file)? else { continue };
-            let target = folder.join(&file);
-            // Modules of sentence-transformers have folders of their own.
-            let parent = target.parent().unwrap_or(folder);
-            fs::create_dir_all(parent).map_err(|e| Error::io(parent, e))?;
             if file == "config.json" && !external.is_empty() {
                 let mut config = self.config.value().clone();
-                merge_external(&mut config, folder, external)?;
+                merge_external(&mut config, &out.target, external)?;
                 let text = serde_json::to_vec_pretty(&config).map_err(|e| Error::new(ErrorKind::Config, e))?;
-                exported.write(&target, &text)?;
+                out.write(Path::new(&file), &text)?;
             } else {
-                exported.write(&target, &bytes)?;
+                out.write(Path::new(&file), &bytes)?;
             }
         }
         Ok(())
@@ -155,31 +155,76 @@ fn merge_external(config: &mut Value, folder: &Path, external: &Map<String, Valu
     Ok(())
 }
 
-impl Exported {
-    /// Writes a file under another name first, so that half of one never bears its name.
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let written = tempfile::Builder::new().prefix(".part-").tempfile_in(folder).and_then(|mut part| {
-            part.write_all(bytes)?;
-            part.as_file().sync_all()?;
-            Ok(part)
-        });
-        let part = written.map_err(|e| Error::io(path, e))?;
-        let file = part.persist(path).map_err(|e| Error::io(path, e.error))?;
-        readable(&file).map_err(|e| Error::io(path, e))?;
-        self.bytes += bytes.len() as u64;
-        self.files.push(path.to_path_buf());
-        Ok(())
-    }
+/// A folder that is being written, all of it elsewhere until it is whole.
+struct Out {
+    target: PathBuf,
+    staging: Staging,
+    /// What was written, by its path in the folder.
+    files: Vec<PathBuf>,
+    bytes: u64,
 }
 
-/// Temporary files are for their owner alone; exported ones are for everybody.
-fn readable(file: &fs::File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+impl Out {
+    fn new(target: &Path) -> Result<Self> {
+        // What is there gets more files; it may lie on another disk than the folder around it.
+        if fs::symlink_metadata(target).is_ok() {
+            return Self::within(target);
+        }
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::in_folder(parent, target)
     }
-    let _ = file;
-    Ok(())
+
+    /// In the folder itself.
+    fn within(target: &Path) -> Result<Self> {
+        Self::in_folder(target, target)
+    }
+
+    fn in_folder(folder: &Path, target: &Path) -> Result<Self> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        staging::sweep_own(folder, &name);
+        let staging = Staging::new(folder, &name).map_err(|e| Error::io(target, e))?;
+        Ok(Self { target: target.to_owned(), staging, files: Vec::new(), bytes: 0 })
+    }
+
+    /// Writes a graph into a folder of it; whether its weights are in a file of their own.
+    fn write_graph(&mut self, body: &Body, folder: &str, file: &str) -> Result<bool> {
+        let place = self.staging.path().join(folder);
+        let written =
+            fs::create_dir_all(&place).map_err(|e| Error::io(&place, e)).and_then(|()| Ok(writer::write_folder(body, &place, file)?));
+        let written = written.map_err(|e| e.at(self.target.display()))?;
+        for path in &written {
+            self.bytes += path.metadata().map_err(|e| Error::io(path, e))?.len();
+            self.files.extend(path.strip_prefix(self.staging.path()).map(Path::to_path_buf));
+        }
+        Ok(written.len() > 1)
+    }
+
+    fn write(&mut self, file: &Path, bytes: &[u8]) -> Result<()> {
+        let place = self.staging.path().join(file);
+        let write = || {
+            // Modules of sentence-transformers have folders of their own.
+            fs::create_dir_all(place.parent().unwrap_or(&place))?;
+            let mut out = File::create(&place)?;
+            out.write_all(bytes)?;
+            out.sync_all()
+        };
+        write().map_err(|e| Error::io(&self.target.join(file), e))?;
+        self.bytes += bytes.len() as u64;
+        self.files.push(file.to_owned());
+        Ok(())
+    }
+
+    /// Lets everything appear.
+    fn place(self) -> Result<Exported> {
+        let Self { target, staging, mut files, bytes } = self;
+        // What makes a folder a model comes last.
+        files.sort_by_key(|file| file == Path::new("config.json"));
+        let placed = if staging.path().parent() == Some(&target) || fs::symlink_metadata(&target).is_ok() {
+            staging.place_files(&files, &target)
+        } else {
+            staging.place(&target)
+        };
+        placed.map_err(|e| Error::io(&target, e))?;
+        Ok(Exported { files: files.into_iter().map(|file| target.join(file)).collect(), bytes })
+    }
 }

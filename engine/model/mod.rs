@@ -1,15 +1,17 @@
 //! A checkpoint becomes sessions: its own graph from safetensors, or the ONNX files that it ships.
 
-mod cache;
 mod convert;
+pub mod converted;
 mod export;
 mod files;
 mod genai;
+mod manifest;
 mod onnx;
 mod options;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only texts come in so many batches
 mod part;
 mod sentence;
+mod staging;
 mod weights;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only language models have caches
 mod wiring;
@@ -18,7 +20,6 @@ use std::collections::BTreeMap;
 
 pub use formers_models::Head;
 
-pub use cache::dir as cache_dir;
 pub use export::Exported;
 pub use options::{Blocks, ModelDtype, Options, Source};
 #[cfg(feature = "text")]

@@ -21,7 +21,8 @@ pub struct Options {
     pub blocks: Option<Blocks>,
     /// Where the graph comes from.
     pub source: Source,
-    /// Where models whose weights were converted to another type are kept; by default [`cache_dir`](super::cache_dir).
+    /// Where models whose weights were converted to another type are kept; by default `formers` in the cache folder of `hub`, if that names one,
+    /// and else [`converted::dir`](super::converted::dir).
     pub converted: Option<std::path::PathBuf>,
     /// A smaller model, a folder or a Hub name, that guesses what this one will say: text comes sooner, and is the
     /// same. Only for tasks that generate.

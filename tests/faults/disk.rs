@@ -6,9 +6,11 @@ use std::{
 };
 
 use formers::{
-    ErrorKind, Options,
-    model::{ModelDtype, Pretrained},
+    ErrorKind, Options, hub,
+    model::{self, ModelDtype, Pretrained},
 };
+
+use sha2::{Digest, Sha256};
 
 use super::{golden, judge, report, watched};
 
@@ -79,30 +81,137 @@ fn without_room() {
         let error = pretrained.export(pretrained.head(), &out).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io, "{error}");
         assert!(error.to_string().contains(&*out.to_string_lossy()), "{error}");
-        assert_eq!(files(&out), [out.join("onnx")]);
+        assert!(!out.exists());
+        assert_eq!(files(&place), std::slice::from_ref(&cache));
     }
 }
 
-/// What is left of a conversion that was killed, or damaged later, is not used.
+/// What is damaged is converted again, and what a conversion that was killed has left is removed.
 #[test]
 fn an_entry_that_is_not_whole() {
     let cache = tempfile::tempdir().unwrap();
-    formers::pipeline("text-classification", converted(cache.path())).unwrap();
-    let [model, data] = ["model_int8.onnx", "model_int8.onnx_data"].map(|name| {
-        let found = files(cache.path()).into_iter().find(|path| path.ends_with(name));
-        found.unwrap()
-    });
-    fs::write(&data, "").unwrap();
-    let path = cache.path().to_path_buf();
-    let outcome = watched(move || formers::pipeline("text-classification", converted(&path)));
+    let answer = |cache: &Path| -> Result<String, String> {
+        let path = cache.to_path_buf();
+        let classify =
+            watched(move || formers::pipeline("text-classification", converted(&path))?.call(&"a".into(), &serde_json::json!({})));
+        classify?.map(|answer| answer.to_string()).map_err(|error| error.to_string())
+    };
+    let first = answer(cache.path()).unwrap();
+    let whole = |cache: &Path| {
+        let mut files: Vec<(PathBuf, Vec<u8>)> =
+            files(cache).into_iter().filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let made = whole(cache.path());
+    assert_eq!(made.len(), 3, "{made:?}");
+    let entry = made[0].0.parent().unwrap().to_owned();
     let mut failures = Vec::new();
-    failures.extend(judge(outcome, ErrorKind::Checkpoint, &["model_int8.onnx"]).err());
-    fs::remove_file(&model).unwrap();
-    let path = cache.path().to_path_buf();
-    match watched(move || formers::pipeline("text-classification", converted(&path))) {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => failures.push(error.to_string()),
-        Err(problem) => failures.push(problem),
+    for (file, bytes) in &made {
+        let half = [&bytes[..bytes.len() / 2], &vec![0; bytes.len() - bytes.len() / 2]].concat();
+        for damaged in [Some(&bytes[..bytes.len() / 2]), Some(&[]), Some(&half), None] {
+            match damaged {
+                Some(damaged) => fs::write(file, damaged).unwrap(),
+                None => fs::remove_file(file).unwrap(),
+            }
+            // As a process that was killed leaves it.
+            let left = cache.path().join(".part-0123-dead");
+            fs::create_dir_all(&left).unwrap();
+            fs::write(left.join(".lock"), "").unwrap();
+            let name = format!("{} as {:?} bytes", file.display(), damaged.map(<[u8]>::len));
+            match answer(cache.path()) {
+                Ok(answer) if answer == first => {}
+                other => failures.push(format!("{name}: {other:?}")),
+            }
+            if whole(cache.path()) != made || left.exists() {
+                failures.push(format!("{name}: {:?}", files(cache.path())));
+            }
+        }
     }
+    // A graph that its manifest calls whole, and that cannot be opened.
+    fs::write(entry.join("model_int8.onnx"), "no graph").unwrap();
+    let manifest = entry.join("formers.json");
+    let mut about: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    about["files"][0]["bytes"] = 8.into();
+    about["files"][0]["digest"] = Sha256::digest("no graph").iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    fs::write(&manifest, about.to_string()).unwrap();
+    failures.extend(answer(cache.path()).err());
+    fs::remove_dir_all(&entry).unwrap();
+    fs::write(&entry, "a file").unwrap();
+    failures.extend(
+        judge(
+            watched({
+                let path = cache.path().to_path_buf();
+                move || formers::pipeline("text-classification", converted(&path))
+            }),
+            ErrorKind::Io,
+            &["FORMERS_CACHE"],
+        )
+        .err(),
+    );
     report(failures);
+}
+
+/// Those that convert at once wait for each other, and all answer.
+#[test]
+fn conversions_at_once() {
+    let cache = tempfile::tempdir().unwrap();
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let answer =
+            || formers::pipeline("text-classification", converted(cache.path())).unwrap().call(&"a".into(), &serde_json::json!({}));
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(answer)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap().to_string()).collect()
+    });
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
+}
+
+/// An application with a cache of its own has all in one folder, and can list and remove what was converted.
+#[test]
+fn converted_models_in_the_applications_cache() {
+    let place = tempfile::tempdir().unwrap();
+    let options = |dtype| {
+        let mut options = Options { dtype, ..Options::new(golden(MODEL).to_str().unwrap()) };
+        options.hub.cache_dir = Some(place.path().into());
+        options
+    };
+    for dtype in [ModelDtype::Int8, ModelDtype::Q4] {
+        formers::pipeline("text-classification", options(dtype)).unwrap();
+    }
+    let folder = model::converted::dir_in(Some(place.path()));
+    assert_eq!(folder.parent(), Some(place.path()));
+    fs::create_dir(folder.join("somebody else's")).unwrap();
+    let found = model::converted::scan(&folder).unwrap();
+    let about: Vec<_> =
+        found.iter().map(|c| (c.model.as_deref().unwrap(), c.dtype.as_deref().unwrap(), c.part.as_deref().unwrap(), c.current)).collect();
+    let name = golden(MODEL);
+    let name = name.to_str().unwrap();
+    assert_eq!(about, [(name, "int8", "model", true), (name, "q4", "model", true)]);
+    assert_eq!(model::converted::remove(&found[0]).unwrap(), found[0].size);
+    assert_eq!(model::converted::remove(&found[0]).unwrap_err().kind(), ErrorKind::NotFound);
+    let left = model::converted::scan(&folder).unwrap();
+    assert_eq!((left.len(), left[0].dtype.as_deref()), (1, Some("q4")));
+    formers::pipeline("text-classification", options(ModelDtype::Q4)).unwrap();
+    assert!(hub::cache::scan(place.path()).unwrap().is_empty());
+}
+
+/// A folder that is converted to is whole, or not there; one that is there keeps what it has.
+#[test]
+fn an_export_is_whole_or_not_there() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("new/out");
+    let export = |model: &Path, dtype| {
+        let pretrained = Pretrained::open(Options { dtype, ..Options::new(model.to_str().unwrap()) }).unwrap();
+        pretrained.export(pretrained.head(), &out)
+    };
+    let dead = place.path().join("new/.part-out-dead");
+    fs::create_dir_all(&dead).unwrap();
+    fs::write(dead.join(".lock"), "").unwrap();
+    let exported = export(&golden(MODEL), ModelDtype::Int8).unwrap();
+    assert!(exported.files.iter().all(|file| file.is_file() && file.starts_with(&out)), "{:?}", exported.files);
+    assert!(exported.files.last().unwrap().ends_with("config.json") && !dead.exists());
+    let before = files(&out);
+    let exported = export(&golden(MODEL), ModelDtype::Q4).unwrap();
+    assert_eq!(files(&out).len(), before.len() + exported.files.iter().filter(|file| file.to_str().unwrap().contains("_q4")).count());
+    assert_eq!(fs::read_dir(place.path().join("new")).unwrap().count(), 1);
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, BufRead, IsTerminal, Write},
+    fs::File,
+    io::{self, BufRead, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
     time::Instant,
@@ -54,6 +55,9 @@ pub(super) struct Chat {
     pub(super) options: ModelOptions,
 }
 
+/// Lines and files of more bytes than this are a mistake, such as a device that never ends: no model reads so much.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// What Ctrl-C means: the end of the talk, or of an answer, or that this answer has been ended.
 static STATE: AtomicU8 = AtomicU8::new(LISTENING);
 const LISTENING: u8 = 0;
@@ -78,14 +82,13 @@ impl Chat {
         .context("Ctrl-C")?;
 
         let mut talk = Talk::new(self.system.as_deref());
-        let mut lines = io::stdin().lock().lines();
+        let mut input = io::stdin().lock();
         let terminal = io::stdin().is_terminal();
         loop {
             if terminal {
                 aside(&talk.prompt());
             }
-            let Some(line) = lines.next() else { break };
-            let line = line.context("standard input")?;
+            let Some(line) = line(&mut input).context("standard input")? else { break };
             let said = match line.trim().split_once(' ').map_or((line.trim(), ""), |(command, rest)| (command, rest.trim())) {
                 ("", _) if talk.calls.is_empty() => Ok(()),
                 ("/exit", "") => break,
@@ -132,10 +135,34 @@ fn aside(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// The next line without its end; `None` behind the last.
+fn line(input: &mut impl BufRead) -> Result<Option<String>> {
+    let mut bytes = Vec::new();
+    input.take(MOST_BYTES + 1).read_until(b'\n', &mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        bail!("a line of more than {} MiB", MOST_BYTES >> 20);
+    }
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let end = bytes.strip_suffix(b"\n").map_or(bytes.len(), |line| line.strip_suffix(b"\r").unwrap_or(line).len());
+    bytes.truncate(end);
+    let line = String::from_utf8(bytes);
+    line.map(Some).map_err(|error| anyhow::anyhow!("byte {} of a line is not UTF-8", error.utf8_error().valid_up_to()))
+}
+
 /// The tools in a file.
 fn tools(path: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("--tools {}", path.display()))?;
-    let tools: Vec<Value> = serde_json::from_str(&text).with_context(|| format!("--tools {}: not a JSON list", path.display()))?;
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_BYTES {
+            bail!("more than {} MiB, which no tools take", MOST_BYTES >> 20);
+        }
+        Ok(bytes)
+    };
+    let bytes = read().with_context(|| format!("--tools {}", path.display()))?;
+    let tools: Vec<Value> = serde_json::from_slice(&bytes).with_context(|| format!("--tools {}: not a JSON list", path.display()))?;
     match tools.iter().position(|tool| !tool.is_object()) {
         Some(place) => bail!("--tools {}: entry {place} is not an object", path.display()),
         None => Ok(tools),
@@ -252,5 +279,24 @@ impl Talk {
             aside(&format!("[{tokens} tokens, {:.1} a second after {:.2} s]\n", tokens as f64 / seconds.max(1e-9), first.as_secs_f64()));
         }
         Ok(parts.answer().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, repeat};
+
+    use super::*;
+
+    #[test]
+    fn lines_end_somewhere() {
+        let mut input = BufReader::with_capacity(3, &b"one\r\n\ntwo\r \nthree"[..]);
+        let lines: Vec<String> = std::iter::from_fn(|| line(&mut input).unwrap()).collect();
+        assert_eq!(lines, ["one", "", "two\r ", "three"]);
+        let error = line(&mut BufReader::new(repeat(b'a'))).unwrap_err().to_string();
+        assert_eq!(error, "a line of more than 16 MiB");
+        assert_eq!(line(&mut &b"a\xff\n"[..]).unwrap_err().to_string(), "byte 1 of a line is not UTF-8");
+        #[cfg(unix)]
+        assert!(format!("{:#}", tools(Path::new("/dev/zero")).unwrap_err()).contains("/dev/zero: more than 16 MiB"));
     }
 }

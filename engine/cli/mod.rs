@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod save;
 mod show;
+mod signals;
 mod table;
 mod tasks;
 
@@ -59,6 +60,7 @@ fn started() -> Instant {
 /// Runs the program: exit code 0, or another one and an `error:` line on standard error.
 pub(crate) fn main() -> ExitCode {
     started();
+    signals::handle();
     failure::or_panic(run)
 }
 

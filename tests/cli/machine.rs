@@ -1,10 +1,15 @@
 //! The machine around: libraries, devices, folders, caches and streams.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{
+    fs,
+    io::{BufRead, Read, Write},
+    path::Path,
+    process::Stdio,
+};
 
 use serde_json::json;
 
-use crate::program::{CLASSIFIER, Program, fails, golden, output, text};
+use crate::program::{CLASSIFIER, Program, copy, fails, golden, output, text};
 
 #[test]
 fn what_the_machine_lacks() {
@@ -61,6 +66,69 @@ fn standard_output_that_is_full_or_closed() {
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }
 
+/// What the system would end the program for is an error line that names the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_grow_too_large_or_become_shorter() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let out = program.folder.path().join("out");
+    let mut limited = program.command(&[]);
+    limited = {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -f 1; exec \"$0\" convert \"$1\" \"$2\""]).args([limited.get_program(), model.as_ref(), out.as_ref()]);
+        shell
+    };
+    fails(limited, b"", &["out", "File too large"]);
+    assert!(!out.exists() && fs::read_dir(program.folder.path()).unwrap().count() == 0);
+
+    // ONNX Runtime maps the weights, and looks at them in each run.
+    let model = copy("generate/models/qwen3/chat", program.folder.path());
+    for (arguments, cut) in [(&["--no-mmap"][..], false), (&[], true)] {
+        let weights = Path::new(&model).join("model.safetensors");
+        fs::copy(golden("generate/models/qwen3/chat/model.safetensors"), &weights).unwrap();
+        let mut command = program.command(&[&["chat", &model, "--max-new-tokens", "2"], arguments].concat());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut said, mut answers) = (child.stdin.take().unwrap(), std::io::BufReader::new(child.stdout.take().unwrap()));
+        said.write_all(b"hi\n").unwrap();
+        answers.read_line(&mut String::new()).unwrap();
+        fs::File::options().write(true).open(&weights).unwrap().set_len(0).unwrap();
+        let _ = said.write_all(b"again\n");
+        drop(said);
+        let mut rest = String::new();
+        answers.read_to_string(&mut rest).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let error = text(&ended.stderr);
+        if cut {
+            assert_eq!(ended.status.code(), Some(1), "{error}");
+            assert!(error.contains("model.safetensors: the file was cut short") && error.contains("error: /"), "{error}");
+        } else {
+            assert!(ended.status.success() && !rest.is_empty(), "{error}");
+        }
+    }
+}
+
+/// A limit that leaves no room for so many threads is no reason to wait for ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_the_system_refuses() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let run = |limit: &str, threads: &str| {
+        let mut shell = std::process::Command::new("sh");
+        let script =
+            format!("ulimit {limit}; exec timeout -s KILL 60 \"$0\" run text-classification --model \"$1\" a --json --threads {threads}");
+        shell.args(["-c", &script]).args([program.command(&[]).get_program(), model.as_ref()]);
+        output(shell, b"")
+    };
+    let expected = run("-v unlimited", "1").stdout;
+    let refused = run("-v 2000000", "256");
+    assert_eq!((refused.status.code(), &refused.stdout), (Some(0), &expected), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).starts_with("warning: 1 threads in place of 256: "), "{}", text(&refused.stderr));
+    let many = run("-v unlimited", "5000");
+    assert_eq!((many.status.code(), &many.stdout), (Some(0), &expected), "{}", text(&many.stderr));
+}
+
 #[test]
 fn the_cache() {
     let program = Program::new();
@@ -89,7 +157,22 @@ fn the_cache() {
     program.fails(&["download", "ada/tiny", "none.bin"], b"", &["ada/tiny", "none.bin"]);
 
     program.json(&["run", "text-classification", "--model", "ada/tiny", "--dtype", "int8", "good film"], b"");
-    assert!(program.json(&["cache", "remove", "--converted", "--json"], b"")["freed"].as_u64().unwrap() > 0);
+    program.json(&["run", "text-classification", "--model", "ada/tiny", "--dtype", "fp16", "good film"], b"");
+    let converted = program.json(&["cache", "list", "--converted", "--json"], b"");
+    let about: Vec<_> = converted.as_array().unwrap().iter().map(|c| [&c["model"], &c["dtype"], &c["part"], &c["current"]]).collect();
+    assert_eq!(json!(about), json!([["ada/tiny", "fp16", "model", true], ["ada/tiny", "int8", "model", true]]));
+    assert!(text(&program.run(&["cache", "list", "--converted"], b"").stdout).starts_with("ada/tiny  fp16"));
+    program.fails(&["cache", "remove", "ada/other", "--converted"], b"", &["ada/other: nothing is converted in"]);
+    program.fails(&["cache", "remove", "ada/tiny", "--converted", "--dtype", "q4"], b"", &["ada/tiny: nothing is converted to q4 in"]);
+    assert_eq!(
+        program.json(&["cache", "remove", "ada/tiny", "--converted", "--dtype", "fp16", "--json"], b"")["freed"],
+        converted[0]["size"]
+    );
+    // What is not ours stays.
+    fs::write(program.folder.path().join("converted/notes.txt"), "mine").unwrap();
+    assert_eq!(program.json(&["cache", "remove", "--converted", "--json"], b"")["freed"], converted[1]["size"]);
+    assert_eq!(fs::read_dir(program.folder.path().join("converted")).unwrap().count(), 1);
+    assert_eq!(program.json(&["cache", "list", "--converted", "--json"], b""), json!([]));
     assert!(program.json(&["cache", "remove", "ada/tiny", "--json"], b"")["freed"].as_u64().unwrap() > 0);
     program.fails(&["cache", "remove", "ada/tiny"], b"", &["ada/tiny", "not in the cache"]);
 }
@@ -100,6 +183,9 @@ fn the_doctor() {
     let report = program.json(&["doctor", "--offline", "--json"], b"");
     assert_eq!((&report["onnxruntime"]["ready"], &report["hub"]["offline"]), (&json!(true), &json!(true)));
     assert_eq!(report["caches"].as_array().unwrap().len(), 2);
+    assert_eq!(report["onnxruntime"]["telemetry"], json!(false));
+    let report = text(&program.run(&["doctor", "--offline", "--cache-dir", "own"], b"").stdout);
+    assert!(report.contains("data sent") && report.contains("none: ") && report.contains("own/formers"), "{report}");
 
     let mut command = program.command(&["doctor", "--offline"]);
     command.env("ORT_DYLIB_PATH", "/no/libonnxruntime.so");

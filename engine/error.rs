@@ -34,6 +34,27 @@ pub enum ErrorKind {
     Io,
 }
 
+impl ErrorKind {
+    /// Its name for other programs, such as `not_found`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Network => "network",
+            Self::Offline => "offline",
+            Self::Checkpoint => "checkpoint",
+            Self::Config => "config",
+            Self::Unsupported => "unsupported",
+            Self::Request => "request",
+            Self::Answer => "answer",
+            Self::Media => "media",
+            Self::Runtime => "runtime",
+            Self::Device => "device",
+            Self::Io => "io",
+        }
+    }
+}
+
 /// The one error of this crate: a kind that a program can match and a message that names the place (repository, file,
 /// tensor, input, field) and what to do.
 #[derive(Debug)]
@@ -82,6 +103,11 @@ impl Error {
             self.message = shortened(format_args!("{place}: {}", self.message));
         }
         self
+    }
+
+    /// What was wrong and what to do, without the input that it is blamed on.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The same error, blamed on one input of many.

@@ -166,7 +166,7 @@ fn similarity_and_ranking_compare_with_every_text() {
     let ranked = rank.run("Where?", &["Here.", "There.", ""]).unwrap();
     assert!(ranked.windows(2).all(|pair| pair[0].score >= pair[1].score));
     assert_eq!(rank.run("Where?", &[]).unwrap(), []);
-    let best = text_ranking::Options { top_k: Some(1), return_documents: true, raw_scores: true };
+    let best = text_ranking::Options { top_k: Some(1), return_documents: true, raw_scores: true, ..Default::default() };
     let input = text_ranking::Input { query: "Where?".into(), texts: vec!["Here.".into(), "There.".into(), String::new()] };
     let best = rank.run_many(&[input], &best).swap_remove(0).unwrap();
     assert_eq!((best.len(), best[0].index, best[0].text.is_some()), (1, ranked[0].index, true));

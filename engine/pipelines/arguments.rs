@@ -1,48 +1,17 @@
-//! The first argument of a call: one input or many.
+//! The first argument of a call, and the answers to it.
 
 use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// One input, or a list of them; the answer has the same form.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum OneOrMany<'a> {
-    /// A single input.
-    One(&'a Value),
-    /// A list.
-    Many(&'a [Value]),
-}
-
-impl<'a> OneOrMany<'a> {
-    /// A list is many inputs, everything else is one.
-    pub(crate) fn of(inputs: &'a Value) -> Self {
-        match inputs {
-            Value::Array(list) => Self::Many(list),
-            one => Self::One(one),
-        }
-    }
-
-    /// All inputs as a list.
-    pub(crate) fn as_slice(self) -> &'a [Value] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-
-    /// One answer for one input, a list for many. The first input that failed fails the call.
-    pub(crate) fn answer(self, mut answers: Vec<Result<Value>>) -> Result<Value> {
-        match self {
-            Self::Many([]) => Err(Error::request("inputs", "an empty list")),
-            Self::Many(_) => all(answers).map(Value::Array),
-            Self::One(_) => answers.pop().unwrap_or_else(|| Err(Error::request("inputs", "empty"))),
-        }
-    }
-}
-
 /// All answers, or the error of the first input that failed, with its index.
 pub(crate) fn all(answers: Vec<Result<Value>>) -> Result<Vec<Value>> {
     answers.into_iter().enumerate().map(|(i, answer)| answer.map_err(|e| e.for_input(i))).collect()
+}
+
+/// The answer to a single input.
+pub(crate) fn only(mut answers: Vec<Result<Value>>) -> Result<Value> {
+    answers.pop().unwrap_or_else(|| Err(Error::request("inputs", "empty")))
 }
 
 /// A string.

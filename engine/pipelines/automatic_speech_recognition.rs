@@ -1,11 +1,13 @@
 //! `automatic-speech-recognition`: what is said in a sound, with CTC models.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use ndarray::ArrayViewD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Parameters, Pipeline, Task, arguments::OneOrMany, boxed};
+use super::{Medium, Parameters, Pipeline, Task, boxed};
 use crate::{
     Error, ErrorKind, Result,
     model::{Model, Pretrained},
@@ -176,7 +178,9 @@ impl Pipeline for AutomaticSpeechRecognition {
         heads: &[Head::Ctc],
         inputs: "a sound (path, http(s) address, data: URL or base64), an object {raw, sampling_rate}, or a list of them",
         fields: &[],
-        parameters: &["chunk_length_s", "stride_length_s", "return_timestamps", "ignore_warning"],
+        parameters: &["chunk_length_s", "stride_length_s", "return_timestamps", "ignore_warning", "batch_size"],
+        medium: Medium::Audio,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -200,16 +204,17 @@ impl Pipeline for AutomaticSpeechRecognition {
         Ok(Self { model, extractor, tokenizer, align_to })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let options = Options {
             chunk_length_s: parameters.take("chunk_length_s")?.unwrap_or(0.0),
             stride_length_s: stride_length_s(&mut parameters)?,
             return_timestamps: return_timestamps(&mut parameters)?,
         };
         parameters.take::<Value>("ignore_warning")?;
+        // Sounds run one by one, which is within any size.
+        parameters.take::<NonZeroUsize>("batch_size")?;
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        given.answer(given.as_slice().iter().map(|input| self.call_one(input, &options)).collect())
+        Ok(inputs.iter().map(|input| self.call_one(input, &options)).collect())
     }
 }
 

@@ -103,6 +103,6 @@ impl<P: Pipeline> Builder<P> {
         if self.options.model.is_empty() {
             self.options.model = P::TASK.default_model.to_string();
         }
-        P::load(&Pretrained::open(self.options)?)
+        super::loaded(&P::TASK, &Pretrained::open(self.options)?, P::load)
     }
 }

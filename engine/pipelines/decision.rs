@@ -15,11 +15,7 @@ pub use config::DecisionConfig;
 use prompt::{MARK, Prompt, Prompts, SPLIT};
 pub use question::Answer;
 
-use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, kind},
-    boxed,
-};
+use super::{Medium, Parameters, Pipeline, Task, arguments::kind, boxed};
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
@@ -106,6 +102,8 @@ impl Pipeline for Decision {
         inputs: "an object {state, questions}, its JSON as a string, or a list of them; with the parameter questions a state, or a list of states",
         fields: &[],
         parameters: &["questions", "assets", "decision_config", "batch_size"],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -128,7 +126,7 @@ impl Pipeline for Decision {
         Ok(Self { tokenizer, templates, config, model_config: pretrained.config.clone(), model, keeps_beginnings: AtomicBool::new(true) })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let questions = parameters.take::<Value>("questions")?;
         without_images(parameters.take::<Value>("assets")?.as_ref(), "parameters.assets")?;
         let config = parameters.take::<Value>("decision_config")?;
@@ -136,8 +134,7 @@ impl Pipeline for Decision {
         let config = config.transpose().map_err(|error| Error::new(ErrorKind::Request, &error).caused_by(error))?;
         let options = Options { config, batch_size: parameters.take("batch_size")? };
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        let read: Vec<Result<Input>> = given.as_slice().iter().map(|input| read(input, questions.as_ref())).collect();
+        let read: Vec<Result<Input>> = inputs.iter().map(|input| read(input, questions.as_ref())).collect();
         let good: Vec<Input> = read.iter().flatten().cloned().collect();
         let mut answers = self.run_many(&good, &options).into_iter();
         let lost = || Err(Error::new(ErrorKind::Runtime, "an input was not answered"));
@@ -145,7 +142,7 @@ impl Pipeline for Decision {
             let answers = input.and_then(|_| answers.next().unwrap_or_else(lost))?;
             Ok(Value::Object(answers.into_iter().map(|(name, answer)| (name, json!(answer))).collect()))
         };
-        given.answer(read.into_iter().map(answer).collect())
+        Ok(read.into_iter().map(answer).collect())
     }
 }
 

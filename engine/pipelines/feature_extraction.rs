@@ -1,13 +1,15 @@
 //! `feature-extraction`: the hidden states of a text, or one vector of it.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use ndarray::{Array1, Array2, ArrayViewD, Axis, Ix1, Ix2};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, string},
+    Medium, Parameters, Pipeline, Task,
+    arguments::string,
     boxed,
     text::{Output, TextModel, keep_errors},
     tokenize::encode_options,
@@ -55,12 +57,14 @@ pub struct Options {
     pub normalize: bool,
     /// How texts are tokenized; too long ones are truncated by default.
     pub encode: EncodeOptions,
+    /// So many texts run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Options {
     /// A pooling, without normalization.
     pub fn new(pooling: Pooling) -> Self {
-        Self { pooling, normalize: false, encode: EncodeOptions::truncated() }
+        Self { pooling, normalize: false, encode: EncodeOptions::truncated(), batch_size: None }
     }
 }
 
@@ -77,8 +81,12 @@ impl FeatureExtraction {
 
     /// The last hidden states of many texts, in their order; a text that fails does not harm the others.
     pub fn run_many(&self, texts: &[&str], options: &EncodeOptions) -> Vec<Result<Array2<f32>>> {
+        self.states(texts, options, None)
+    }
+
+    fn states(&self, texts: &[&str], options: &EncodeOptions, batch_size: Option<NonZeroUsize>) -> Vec<Result<Array2<f32>>> {
         keep_errors(self.encode(texts, options), |encodings| {
-            self.model.run(&encodings, &[Output::Tokens(&self.hidden)], |_, views| matrix(&views[0]))
+            self.model.run(batch_size, &encodings, &[Output::Tokens(&self.hidden)], |_, views| matrix(&views[0]))
         })
     }
 
@@ -105,7 +113,7 @@ impl FeatureExtraction {
         let modules = own && self.model.has_output("sentence_embedding");
         let output = if modules { Output::Row("sentence_embedding") } else { Output::Tokens(&self.hidden) };
         keep_errors(self.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &encode), |encodings| {
-            self.model.run(&encodings, &[output], |_, views| match options.pooling {
+            self.model.run(options.batch_size, &encodings, &[output], |_, views| match options.pooling {
                 Pooling::Model if modules => vector(&views[0]).map(normalized),
                 pooling => pool(pooling, &matrix(&views[0])?).map(normalized),
             })
@@ -131,7 +139,9 @@ impl Pipeline for FeatureExtraction {
         heads: &[Head::Base],
         inputs: "a string, or a list of strings",
         fields: &[],
-        parameters: &["pooling", "normalize", "truncation", "tokenize_kwargs", "return_tensors"],
+        parameters: &["pooling", "normalize", "truncation", "tokenize_kwargs", "return_tensors", "batch_size"],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -153,9 +163,10 @@ impl Pipeline for FeatureExtraction {
         Ok(Self { model, hidden, sentence })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let pooling: Option<String> = parameters.take("pooling")?;
         let normalize = parameters.take("normalize")?;
+        let batch_size = parameters.take("batch_size")?;
         let truncation: Option<Value> = parameters.take("truncation")?;
         // Tensors and lists are the same JSON.
         let _: Option<Value> = parameters.take("return_tensors")?;
@@ -171,26 +182,24 @@ impl Pipeline for FeatureExtraction {
         let mut encode = encode_options(&mut tokenize)?;
         tokenize.finish(super::tokenize::TOKENIZER_PARAMETERS)?;
 
-        let given = OneOrMany::of(inputs);
-        let texts: Vec<Result<&str>> = given.as_slice().iter().map(string).collect();
+        let texts: Vec<Result<&str>> = inputs.iter().map(string).collect();
         let pooling = match pooling.as_deref() {
             None | Some("none") if normalize.is_none() => None,
             None => Some(Pooling::Model),
             Some(name) => Some(serde_json::from_value(json!(name)).map_err(|e| Error::request("parameters.pooling", e))?),
         };
-        let answers = keep_errors(texts, |texts: Vec<&&str>| {
+        Ok(keep_errors(texts, |texts: Vec<&&str>| {
             let texts: Vec<&str> = texts.into_iter().copied().collect();
             let Some(pooling) = pooling else {
                 // As in Python, each text is a batch of one.
-                return self.run_many(&texts, &encode).into_iter().map(|a| a.map(|a| json!([rows(&a)]))).collect();
+                return self.states(&texts, &encode, batch_size).into_iter().map(|a| a.map(|a| json!([rows(&a)]))).collect();
             };
             if !chosen {
                 encode.truncation = crate::preprocess::text::Truncation::LongestFirst;
             }
-            let options = Options { pooling, normalize: normalize.unwrap_or(false), encode };
+            let options = Options { pooling, normalize: normalize.unwrap_or(false), encode, batch_size };
             self.embed_many(&texts, &options).into_iter().map(|a| a.map(|a| json!(a.to_vec()))).collect()
-        });
-        given.answer(answers)
+        }))
     }
 }
 

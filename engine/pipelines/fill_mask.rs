@@ -1,13 +1,15 @@
 //! `fill-mask`: the tokens that a text may have where it is masked.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, string},
+    Medium, Parameters, Pipeline, Task,
+    arguments::{all, only, string},
     boxed,
     text::{Output, TextModel, keep_errors},
     tokenize::{TOKENIZER_PARAMETERS, encode_options},
@@ -49,11 +51,13 @@ pub struct Options {
     pub targets: Option<Vec<String>>,
     /// How texts are tokenized.
     pub encode: EncodeOptions,
+    /// So many texts run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { top_k: 5, targets: None, encode: EncodeOptions::default() }
+        Self { top_k: 5, targets: None, encode: EncodeOptions::default(), batch_size: None }
     }
 }
 
@@ -74,7 +78,7 @@ impl FillMask {
         let targets = options.targets.as_ref().map(|targets| self.target_ids(targets)).transpose()?;
         let encoded = texts.into_iter().map(|text| self.encode(text?, &options.encode)).collect();
         Ok(keep_errors(encoded, |encodings: Vec<&Encoding>| {
-            self.model.run(&encodings, &[Output::Tokens("logits")], |index, views| {
+            self.model.run(options.batch_size, &encodings, &[Output::Tokens("logits")], |index, views| {
                 self.predictions(encodings[index], &views[0], options.top_k, targets.as_deref())
             })
         }))
@@ -162,7 +166,9 @@ impl Pipeline for FillMask {
         heads: &[Head::MaskedLm],
         inputs: "a string with the tokenizer's mask token, or a list of them",
         fields: &[],
-        parameters: &["top_k", "targets", "tokenizer_kwargs"],
+        parameters: &["top_k", "targets", "tokenizer_kwargs", "batch_size"],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -173,24 +179,28 @@ impl Pipeline for FillMask {
         Ok(Self { mask: mask.ok_or_else(missing)?, model })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        match inputs {
+            Value::Array(list) if list.is_empty() => Err(Error::request("inputs", "an empty list")),
+            // As in Python, a list of one text is answered like the text.
+            Value::Array(list) if list.len() > 1 => all(self.call_many(list, parameters)?).map(Value::Array),
+            Value::Array(list) => only(self.call_many(list, parameters)?),
+            one => only(self.call_many(std::slice::from_ref(one), parameters)?),
+        }
+    }
+
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let mut options = Options::default();
         options.top_k = parameters.take("top_k")?.unwrap_or(options.top_k);
         options.targets = parameters.take::<Targets>("targets")?.map(Targets::list);
+        options.batch_size = parameters.take("batch_size")?;
         let mut tokenize = parameters.take_object("tokenizer_kwargs")?;
         parameters.finish(Self::TASK.parameters)?;
         options.encode = encode_options(&mut tokenize)?;
         tokenize.finish(TOKENIZER_PARAMETERS)?;
 
-        let given = OneOrMany::of(inputs);
-        let texts: Vec<Result<&str>> = given.as_slice().iter().map(string).collect();
-        let answers = self.answer(texts, &options)?;
-        let answer = given.answer(answers.into_iter().map(|masks| masks.map(bare)).collect())?;
-        // As in Python, a list of one text is answered like the text.
-        Ok(match (inputs, answer) {
-            (Value::Array(_), Value::Array(mut answers)) if answers.len() == 1 => answers.swap_remove(0),
-            (_, answer) => answer,
-        })
+        let answers = self.answer(inputs.iter().map(string).collect(), &options)?;
+        Ok(answers.into_iter().map(|masks| masks.map(bare)).collect())
     }
 }
 

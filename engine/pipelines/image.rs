@@ -1,5 +1,7 @@
 //! What image tasks share: loading pictures, batches of one size, outputs by picture.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use ndarray::{ArrayViewD, Axis};
 use rayon::prelude::*;
@@ -39,21 +41,23 @@ impl ImageModel {
         Ok(Self { config: pretrained.config.clone(), processor, model })
     }
 
-    /// Runs every picture and reads its row of an output; results are in the order of the pictures, and one that fails does not harm
-    /// the others.
+    /// Runs every picture and reads its row of an output, no more than `batch_size` at once; results are in the order of the pictures, and
+    /// one that fails does not harm the others. Pictures are taken when their turn comes.
     pub(crate) fn run<T>(
         &self,
-        images: Vec<Result<RgbImage>>,
+        batch_size: Option<NonZeroUsize>,
+        images: impl IntoIterator<Item = impl FnOnce() -> Result<RgbImage> + Send>,
         output: &str,
         read: impl Fn(ArrayViewD<f32>) -> Result<T>,
     ) -> Vec<Result<T>> {
-        let mut results = Vec::with_capacity(images.len());
+        let most = batch_size.map_or(BATCH, NonZeroUsize::get);
+        let mut results = Vec::new();
         let mut images = images.into_iter().peekable();
         while images.peek().is_some() {
             // Pictures are processed one by one, as the reference does, and only then put together where their sizes agree.
-            let chunk: Vec<Result<RgbImage>> = images.by_ref().take(BATCH).collect();
+            let chunk: Vec<_> = images.by_ref().take(most).collect();
             let prepared: Vec<Result<ImageFeatures>> =
-                chunk.into_par_iter().map(|image| image.and_then(|image| self.processor.preprocess(&[image]))).collect();
+                chunk.into_par_iter().map(|image| image().and_then(|image| self.processor.preprocess(&[image]))).collect();
             results.extend(self.run_chunk(prepared, output, &read));
         }
         results
@@ -100,9 +104,4 @@ impl ImageModel {
 pub(crate) fn load(input: &Json) -> Result<RgbImage> {
     let media = media::read(string(input)?)?;
     decode_rgb(&media.bytes, &media.name)
-}
-
-/// As [`load`], many side by side.
-pub(crate) fn load_many(inputs: &[Json]) -> Vec<Result<RgbImage>> {
-    inputs.par_iter().map(load).collect()
 }

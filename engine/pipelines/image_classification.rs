@@ -1,12 +1,12 @@
 //! `image-classification`: labels for a picture.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::OneOrMany,
-    boxed,
+    Medium, Parameters, Pipeline, Task, boxed,
     image::ImageModel,
     labels::{self, Label},
 };
@@ -25,11 +25,13 @@ pub struct Options {
     pub top_k: i64,
     /// What makes scores of logits; by default what `config.json` asks for, as in text classification.
     pub function_to_apply: Option<FunctionToApply>,
+    /// So many pictures run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { top_k: 5, function_to_apply: None }
+        Self { top_k: 5, function_to_apply: None, batch_size: None }
     }
 }
 
@@ -42,8 +44,16 @@ impl ImageClassification {
 
     /// The labels of many pictures, in their order; one that fails does not harm the others.
     pub fn run_many(&self, images: Vec<Result<RgbImage>>, options: &Options) -> Vec<Result<Vec<Label>>> {
+        self.labels(images.into_iter().map(|image| || image), options)
+    }
+
+    fn labels(
+        &self,
+        images: impl IntoIterator<Item = impl FnOnce() -> Result<RgbImage> + Send>,
+        options: &Options,
+    ) -> Vec<Result<Vec<Label>>> {
         let function = options.function_to_apply.unwrap_or_else(|| labels::default_function(&self.model.config));
-        self.model.run(images, "logits", |logits| {
+        self.model.run(options.batch_size, images, "logits", |logits| {
             let scores = function.of(&logits.iter().copied().collect::<Vec<_>>());
             let count = scores.len() as i64;
             let top_k = if options.top_k < 0 { (count + options.top_k).max(0) } else { options.top_k.min(count) };
@@ -61,7 +71,9 @@ impl Pipeline for ImageClassification {
         heads: &[Head::ImageClassification],
         inputs: "a picture (path, http(s) address, data: URL or base64), or a list of them",
         fields: &[],
-        parameters: &["top_k", "function_to_apply", "timeout"],
+        parameters: &["top_k", "function_to_apply", "timeout", "batch_size"],
+        medium: Medium::Image,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -69,14 +81,16 @@ impl Pipeline for ImageClassification {
         Ok(Self { model: ImageModel::load(pretrained, Head::ImageClassification)? })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
-        let options =
-            Options { top_k: parameters.take("top_k")?.unwrap_or(5), function_to_apply: labels::function_to_apply(&mut parameters)? };
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        let options = Options {
+            top_k: parameters.take("top_k")?.unwrap_or(5),
+            function_to_apply: labels::function_to_apply(&mut parameters)?,
+            batch_size: parameters.take("batch_size")?,
+        };
         // How long Python waits for a download; here the Hub's own limits hold.
         parameters.take::<f64>("timeout")?;
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        let answers = self.run_many(super::image::load_many(given.as_slice()), &options);
-        given.answer(answers.into_iter().map(|labels| labels.map(|l| json!(l))).collect())
+        let answers = self.labels(inputs.iter().map(|input| || super::image::load(input)), &options);
+        Ok(answers.into_iter().map(|labels| labels.map(|l| json!(l))).collect())
     }
 }

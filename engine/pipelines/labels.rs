@@ -34,6 +34,11 @@ pub(crate) fn default_function(config: &ModelConfig) -> FunctionToApply {
     }
 }
 
+/// What suits every checkpoint that has the head of a task.
+pub(crate) fn any(_: &ModelConfig) -> bool {
+    true
+}
+
 /// The parameter `function_to_apply`, in capitals or not.
 pub(crate) fn function_to_apply(parameters: &mut Parameters) -> Result<Option<FunctionToApply>> {
     let Some(name) = parameters.take::<String>("function_to_apply")? else { return Ok(None) };

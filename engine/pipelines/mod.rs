@@ -15,6 +15,8 @@ mod constraint;
 #[cfg(feature = "image")]
 mod image;
 mod labels;
+mod medium;
+mod near;
 mod parameters;
 mod request;
 #[cfg(feature = "text")]
@@ -23,6 +25,7 @@ mod text;
 mod text_to_text;
 #[cfg(feature = "text")]
 mod tokenize;
+mod usage;
 
 #[cfg(feature = "audio")]
 pub mod automatic_speech_recognition;
@@ -55,10 +58,16 @@ pub mod translation;
 #[cfg(feature = "text")]
 pub mod zero_shot_classification;
 
+use std::borrow::Cow;
+
 use formers_models::Head;
 use serde_json::Value;
 
 pub use builder::Builder;
+pub use medium::Medium;
+pub(crate) use near::did_you_mean;
+#[doc(hidden)]
+pub use near::near;
 pub use parameters::Parameters;
 pub use request::Request;
 
@@ -95,7 +104,8 @@ pub use translation::Translation;
 pub use zero_shot_classification::ZeroShotClassification;
 
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
+    config::ModelConfig,
     model::{Options, Pretrained},
 };
 
@@ -107,8 +117,27 @@ pub trait Pipeline: Sized + Send + Sync + 'static {
     /// Loads what the task needs of a checkpoint.
     fn load(pretrained: &Pretrained) -> Result<Self>;
 
-    /// Answers as the Python pipeline does: `inputs` is its first argument, `parameters` are its keyword arguments.
-    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value>;
+    /// Answers as the Python pipeline does: `inputs` is its first argument, `parameters` are its keyword arguments. One input that fails
+    /// fails the call.
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        match Self::inputs_of(inputs, &parameters) {
+            Some(list) if list.is_empty() => Err(Error::request("inputs", "an empty list")),
+            Some(list) => arguments::all(self.call_many(&list, parameters)?).map(Value::Array),
+            None => arguments::only(self.call_many(std::slice::from_ref(inputs), parameters)?),
+        }
+    }
+
+    /// The answers to many inputs, in their order, each as it stands in the answer to a list of several; an input that fails does not harm
+    /// the others.
+    ///
+    /// # Errors
+    /// Parameters that suit no input.
+    fn call_many(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Value>>>;
+
+    /// The inputs that the first argument of a call stands for, where it stands for a list of them.
+    fn inputs_of<'a>(inputs: &'a Value, _parameters: &Parameters) -> Option<Cow<'a, [Value]>> {
+        inputs.as_array().map(|list| Cow::Borrowed(list.as_slice()))
+    }
 
     /// The text of an answer as it comes, from tasks that write text, where the call asks for one answer that is nothing but text; else
     /// `None`. The pieces joined are the text in what [`Pipeline::call`] answers.
@@ -138,6 +167,12 @@ pub trait AnyPipeline: Send + Sync {
     /// As [`Pipeline::call`]; `parameters` is an object, or null.
     fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value>;
 
+    /// As [`Pipeline::call_many`].
+    fn call_many(&self, inputs: &[Value], parameters: &Value) -> Result<Vec<Result<Value>>>;
+
+    /// As [`Pipeline::inputs_of`].
+    fn inputs_of<'a>(&self, inputs: &'a Value, parameters: &Value) -> Result<Option<Cow<'a, [Value]>>>;
+
     /// As [`Pipeline::stream_call`].
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: &Value) -> Result<Option<TextIter<'a>>>;
 }
@@ -149,6 +184,14 @@ impl<P: Pipeline> AnyPipeline for P {
 
     fn call(&self, inputs: &Value, parameters: &Value) -> Result<Value> {
         Pipeline::call(self, inputs, Parameters::new(parameters)?)
+    }
+
+    fn call_many(&self, inputs: &[Value], parameters: &Value) -> Result<Vec<Result<Value>>> {
+        Pipeline::call_many(self, inputs, Parameters::new(parameters)?)
+    }
+
+    fn inputs_of<'a>(&self, inputs: &'a Value, parameters: &Value) -> Result<Option<Cow<'a, [Value]>>> {
+        Ok(P::inputs_of(inputs, &Parameters::new(parameters)?))
     }
 
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: &Value) -> Result<Option<TextIter<'a>>> {
@@ -176,6 +219,10 @@ pub struct Task {
     pub fields: &'static [&'static str],
     /// The parameters that it takes.
     pub parameters: &'static [&'static str],
+    /// What its inputs are where they are strings.
+    pub medium: Medium,
+    /// Whether it can be done with a checkpoint that has the head, by what its config says.
+    pub(crate) suits: fn(&ModelConfig) -> bool,
     /// Loads it.
     pub(crate) load: fn(&Pretrained) -> Result<Box<dyn AnyPipeline>>,
 }
@@ -225,7 +272,33 @@ pub fn find(name: &str) -> Result<&'static Task> {
     let name = translation::pair(name).map_or(name, |_| Translation::TASK.id);
     TASKS.iter().find(|task| task.id == name || task.aliases.contains(&name)).ok_or_else(|| {
         let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
-        Error::unsupported(format!("no task {name:?}: there are {}", ids.join(", ")))
+        let names = TASKS.iter().flat_map(|task| task.aliases.iter().copied().chain([task.id]));
+        Error::unsupported(format!("no task {name:?}{}: there are {}", near::did_you_mean(name, names), ids.join(", ")))
+    })
+}
+
+/// The tasks that a checkpoint can do: those for the head that it was saved with, and those that need none.
+pub fn tasks_of(pretrained: &Pretrained) -> Vec<&'static Task> {
+    let head = pretrained.head();
+    let can = |task: &&Task| task.heads.iter().any(|needed| *needed == head || *needed == Head::Base) && (task.suits)(&pretrained.config);
+    let mut tasks: Vec<&Task> = TASKS.iter().filter(can).collect();
+    // What it was made for comes first.
+    tasks.sort_by_key(|task| !task.heads.contains(&head));
+    tasks
+}
+
+/// Loads what a task needs of a checkpoint. Where that is for other tasks, the error says for which.
+fn loaded<T>(task: &Task, pretrained: &Pretrained, load: impl FnOnce(&Pretrained) -> Result<T>) -> Result<T> {
+    load(pretrained).map_err(|error| {
+        let tasks = tasks_of(pretrained);
+        let another_head = matches!(error.kind(), ErrorKind::Checkpoint | ErrorKind::Unsupported | ErrorKind::Config);
+        if !another_head || tasks.is_empty() || tasks.iter().any(|known| known.id == task.id) {
+            return error;
+        }
+        let class = pretrained.config.architectures().first().copied().unwrap_or(pretrained.config.model_type()).to_owned();
+        let ids: Vec<&str> = tasks.iter().map(|task| task.id).collect();
+        let message = format!("{error}; this checkpoint is {class}: it can do {}", ids.join(", "));
+        Error::new(error.kind(), message).caused_by(error)
     })
 }
 
@@ -236,5 +309,5 @@ pub fn pipeline(task: &str, mut options: Options) -> Result<Box<dyn AnyPipeline>
     if options.model.is_empty() {
         options.model = task.default_model.to_string();
     }
-    (task.load)(&Pretrained::open(options)?)
+    loaded(task, &Pretrained::open(options)?, task.load)
 }

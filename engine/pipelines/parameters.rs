@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::near::did_you_mean;
 use crate::{Error, Result, error::in_words};
 
 /// The keyword arguments of a call. Each is taken once; [`Parameters::finish`] refuses what nobody took.
@@ -64,6 +65,11 @@ impl Parameters {
         self
     }
 
+    /// A parameter as it was given, left where it is.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name)
+    }
+
     /// Whether the parameter is there, null or not.
     pub fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
@@ -72,8 +78,9 @@ impl Parameters {
     /// An error that names the parameters that nobody took.
     pub fn finish(self, known: &[&str]) -> Result<()> {
         let Some(name) = self.fields.keys().next() else { return Ok(()) };
+        let meant = did_you_mean(name, known.iter().copied());
         let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
-        Err(Error::request(&format!("{}.{name}", self.place), format!("this task has no such parameter; it has {known}")))
+        Err(Error::request(&format!("{}.{name}", self.place), format!("this task has no such parameter{meant}; it has {known}")))
     }
 }
 

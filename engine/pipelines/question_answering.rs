@@ -1,12 +1,14 @@
 //! `question-answering`: the part of a context that answers a question.
 
+use std::{borrow::Cow, num::NonZeroUsize};
+
 use formers_models::Head;
 use ndarray::ArrayViewD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{all, kind, string_field},
+    Medium, Parameters, Pipeline, Task,
+    arguments::{all, kind, only, string_field},
     boxed,
     text::{Output, TextModel, keep_errors},
     tokenize::padding,
@@ -59,6 +61,8 @@ pub struct Options {
     pub align_to_words: bool,
     /// How far windows are padded.
     pub padding: PaddingStrategy,
+    /// So many windows run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
@@ -71,6 +75,7 @@ impl Default for Options {
             handle_impossible_answer: false,
             align_to_words: true,
             padding: PaddingStrategy::DoNotPad,
+            batch_size: None,
         }
     }
 }
@@ -101,7 +106,7 @@ impl QuestionAnswering {
         Ok(keep_errors(encoded, |encoded: Vec<&(Vec<Encoding>, Vec<char>)>| {
             let windows: Vec<&[Encoding]> = encoded.iter().map(|(windows, _)| windows.as_slice()).collect();
             let outputs = [Output::Tokens("start_logits"), Output::Tokens("end_logits")];
-            let read = self.model.run_windows(&windows, &outputs, |input, window, views| {
+            let read = self.model.run_windows(options.batch_size, &windows, &outputs, |input, window, views| {
                 let (windows, context) = encoded[input];
                 Ok(self.read(&Window { encoding: &windows[window], context }, views, options))
             });
@@ -213,9 +218,12 @@ impl Pipeline for QuestionAnswering {
             "handle_impossible_answer",
             "align_to_words",
             "padding",
+            "batch_size",
             "question",
             "context",
         ],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -225,6 +233,19 @@ impl Pipeline for QuestionAnswering {
     }
 
     fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+        let named = named(inputs, &mut parameters)?;
+        let inputs = named.as_ref().unwrap_or(inputs);
+        let list = questions(inputs)?.unwrap_or(Cow::Borrowed(std::slice::from_ref(inputs)));
+        let answers = self.call_many(&list, parameters)?;
+        // As in Python, a list of one is answered like the one.
+        if answers.len() == 1 { only(answers) } else { all(answers).map(Value::Array) }
+    }
+
+    fn inputs_of<'a>(inputs: &'a Value, _: &Parameters) -> Option<Cow<'a, [Value]>> {
+        questions(inputs).ok().flatten()
+    }
+
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let defaults = Options::default();
         let (top_k, topk) = (parameters.take("top_k")?, parameters.take("topk")?);
         // Python's own pipeline takes it and never reads it: the context alone is cut.
@@ -237,14 +258,13 @@ impl Pipeline for QuestionAnswering {
             handle_impossible_answer: parameters.take("handle_impossible_answer")?.unwrap_or(false),
             align_to_words: parameters.take("align_to_words")?.unwrap_or(true),
             padding: padding(&mut parameters)?.unwrap_or(defaults.padding),
+            batch_size: parameters.take("batch_size")?,
         };
-        let named = named(inputs, &mut parameters)?;
+        // There are inputs, so that these are none.
+        named(&Value::Bool(true), &mut parameters)?;
         parameters.finish(Self::TASK.parameters)?;
-        let inputs = named.as_ref().unwrap_or(inputs);
-        let parsed = parse(inputs)?;
-        let mut answers: Vec<Result<Value>> = self.answer(parsed, &options)?.into_iter().map(|answers| answers.map(bare)).collect();
-        // As in Python, a list of one is answered like the one.
-        if answers.len() == 1 { answers.swap_remove(0) } else { all(answers).map(Value::Array) }
+        let answers = self.answer(inputs.iter().map(input).collect(), &options)?;
+        Ok(answers.into_iter().map(|answers| answers.map(bare)).collect())
     }
 }
 
@@ -255,30 +275,29 @@ fn named(inputs: &Value, parameters: &mut Parameters) -> Result<Option<Value>> {
     match (question, context) {
         (None, None) => Ok(None),
         _ if !inputs.is_null() => Err(Error::request("parameters.question", "question and context are given as inputs already")),
-        (question, context) => Ok(Some(serde_json::json!({ "question": question, "context": context }))),
+        (question, context) => Ok(Some(json!({ "question": question, "context": context }))),
     }
 }
 
-/// One object is one input, or several where it has lists.
-fn parse(inputs: &Value) -> Result<Vec<Result<Input>>> {
+/// The inputs that a list holds, or an object with lists; `None` for one.
+fn questions(inputs: &Value) -> Result<Option<Cow<'_, [Value]>>> {
+    let pair = |question: &Value, context: &Value| json!({ "question": question, "context": context });
     match inputs {
-        Value::Array(list) => Ok(list.iter().map(input).collect()),
+        Value::Array(list) => Ok(Some(Cow::Borrowed(list))),
         Value::Object(fields) => match (fields.get("question"), fields.get("context")) {
-            (Some(Value::Array(questions)), Some(context @ Value::String(_))) => Ok(questions.iter().map(|q| pair(q, context)).collect()),
+            (Some(Value::Array(questions)), Some(context @ Value::String(_))) => {
+                Ok(Some(questions.iter().map(|question| pair(question, context)).collect()))
+            }
             (Some(Value::Array(questions)), Some(Value::Array(contexts))) => {
                 if questions.len() != contexts.len() {
                     return Err(Error::request("inputs.context", format!("{} contexts for {} questions", contexts.len(), questions.len())));
                 }
-                Ok(questions.iter().zip(contexts).map(|(question, context)| pair(question, context)).collect())
+                Ok(Some(questions.iter().zip(contexts).map(|(question, context)| pair(question, context)).collect()))
             }
-            _ => Ok(vec![input(inputs)]),
+            _ => Ok(None),
         },
-        other => Err(Error::request("inputs", format!("expected an object {{\"question\", \"context\"}}, not {}", kind(other)))),
+        _ => Ok(None),
     }
-}
-
-fn pair(question: &Value, context: &Value) -> Result<Input> {
-    input(&serde_json::json!({ "question": question, "context": context }))
 }
 
 fn input(input: &Value) -> Result<Input> {
@@ -293,5 +312,5 @@ fn input(input: &Value) -> Result<Input> {
 
 /// A lone answer by itself, several as a list.
 fn bare(mut answers: Vec<Answer>) -> Value {
-    if answers.len() == 1 { serde_json::json!(answers.swap_remove(0)) } else { serde_json::json!(answers) }
+    if answers.len() == 1 { json!(answers.swap_remove(0)) } else { json!(answers) }
 }

@@ -1,12 +1,14 @@
 //! `sentence-similarity`: how close sentences are to one.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use ndarray::Array1;
 use serde_json::{Value, json};
 
 use super::{
-    FeatureExtraction, Parameters, Pipeline, Task,
-    arguments::{OneOrMany, string_field, strings_field},
+    FeatureExtraction, Medium, Parameters, Pipeline, Task,
+    arguments::{string_field, strings_field},
     boxed,
     feature_extraction::{Options, Pooling},
     text::keep_errors,
@@ -36,9 +38,13 @@ impl SentenceSimilarity {
 
     /// As [`SentenceSimilarity::run`] for many inputs, in their order; one that fails does not harm the others.
     pub fn run_many(&self, inputs: &[Input]) -> Vec<Result<Vec<f32>>> {
+        self.compare(inputs, None)
+    }
+
+    fn compare(&self, inputs: &[Input], batch_size: Option<NonZeroUsize>) -> Vec<Result<Vec<f32>>> {
         let texts = inputs.iter().flat_map(|input| std::iter::once(&input.source_sentence).chain(&input.sentences));
         let texts: Vec<&str> = texts.map(String::as_str).collect();
-        let mut vectors = self.embeddings.embed_many(&texts, &Options::new(Pooling::Model)).into_iter();
+        let mut vectors = self.embeddings.embed_many(&texts, &Options { batch_size, ..Options::new(Pooling::Model) }).into_iter();
         let mut of_one = |input: &Input| vectors.by_ref().take(1 + input.sentences.len()).collect::<Vec<_>>();
         inputs.iter().map(|input| similarities(of_one(input))).collect()
     }
@@ -67,7 +73,9 @@ impl Pipeline for SentenceSimilarity {
         heads: &[Head::Base],
         inputs: "an object {source_sentence, sentences}, or a list of them",
         fields: &["source_sentence", "sentences[]"],
-        parameters: &[],
+        parameters: &["batch_size"],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -75,15 +83,14 @@ impl Pipeline for SentenceSimilarity {
         Ok(Self { embeddings: FeatureExtraction::load(pretrained)? })
     }
 
-    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        let batch_size = parameters.take("batch_size")?;
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        let parsed = given.as_slice().iter().map(parse).collect();
-        let answers = keep_errors(parsed, |inputs: Vec<&Input>| {
+        let parsed = inputs.iter().map(parse).collect();
+        Ok(keep_errors(parsed, |inputs: Vec<&Input>| {
             let inputs: Vec<Input> = inputs.into_iter().cloned().collect();
-            self.run_many(&inputs).into_iter().map(|answer| answer.map(|answer| json!(answer))).collect()
-        });
-        given.answer(answers)
+            self.compare(&inputs, batch_size).into_iter().map(|answer| answer.map(|answer| json!(answer))).collect()
+        }))
     }
 }
 

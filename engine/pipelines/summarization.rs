@@ -4,7 +4,7 @@ use formers_models::Head;
 use serde_json::Value;
 
 use super::{
-    Parameters, Pipeline, Task, TextIter, boxed,
+    Medium, Parameters, Pipeline, Task, TextIter, boxed,
     text_generation::TextPieces,
     text_to_text::{self, Call, PARAMETERS, TextToText},
 };
@@ -52,6 +52,13 @@ fn warn(input_length: usize, config: &GenerationConfig) {
     }
 }
 
+impl Summarization {
+    fn records(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Vec<Value>>>> {
+        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
+        Ok(call.records("summary", self.model.answers(call.texts(), &call.options, warn)?))
+    }
+}
+
 impl Pipeline for Summarization {
     const TASK: Task = Task {
         id: "summarization",
@@ -62,6 +69,8 @@ impl Pipeline for Summarization {
         inputs: "a string, or a list of strings",
         fields: &[],
         parameters: &PARAMETERS,
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -70,11 +79,14 @@ impl Pipeline for Summarization {
     }
 
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
-        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
-        call.shown("summary", self.model.answers(call.texts()?, &call.options, warn)?)
+        text_to_text::called(inputs, |inputs| self.records(inputs, parameters))
+    }
+
+    fn call_many(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        self.records(inputs, parameters).map(text_to_text::each)
     }
 
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
-        self.model.stream_call(&Call::new(inputs, parameters, Self::TASK.parameters)?, warn)
+        self.model.stream_call(&Call::new(std::slice::from_ref(inputs), parameters, Self::TASK.parameters)?, warn)
     }
 }

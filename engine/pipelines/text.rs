@@ -1,10 +1,14 @@
 //! What text tasks on an encoder share: batches by length, outputs without padding.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use formers_models::Head;
 use ndarray::{Array2, ArrayViewD, Axis, Slice};
 
+use super::usage;
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
@@ -87,21 +91,11 @@ impl TextModel {
         self.model.session("model").map(|s| s.outputs().iter().map(|p| p.name.as_str()).collect()).unwrap_or_default()
     }
 
-    /// Runs every encoding, sorted by length and batched by tokens, and reads its outputs; results are in the order of
-    /// the encodings. A batch that fails is tried again one by one, so that an input fails alone.
+    /// Runs every encoding, sorted by length and batched by tokens, no more than `batch_size` at once, and reads its outputs; results are in
+    /// the order of the encodings. A batch that fails is tried again one by one, so that an input fails alone.
     pub(crate) fn run<T: Send>(
         &self,
-        encodings: &[&Encoding],
-        outputs: &[Output],
-        read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
-    ) -> Vec<Result<T>> {
-        self.run_limited(MOST_ROWS, encodings, outputs, read)
-    }
-
-    /// As [`TextModel::run`], with no more than so many encodings in a batch.
-    pub(crate) fn run_limited<T: Send>(
-        &self,
-        most_rows: usize,
+        batch_size: Option<NonZeroUsize>,
         encodings: &[&Encoding],
         outputs: &[Output],
         read: impl Fn(usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
@@ -109,12 +103,13 @@ impl TextModel {
         let mut results: Vec<Option<Result<T>>> = encodings.iter().map(|e| self.unfit(e.len()).map(Err)).collect();
         let fitting = |batch: Vec<usize>| batch.into_iter().filter(|&index| results[index].is_none()).collect::<Vec<_>>();
         let limits = Limits {
-            rows: most_rows.min(MOST_ROWS),
+            rows: batch_size.map_or(MOST_ROWS, |most| most.get().min(MOST_ROWS)),
             tokens: self.token_budget(outputs),
             same_length: formers_models::sees_padding(self.config.model_type()) || formers_models::couples_rows(self.config.value()),
         };
         let batches = batches(encodings, &limits);
         let batches: Vec<Vec<usize>> = batches.into_iter().map(fitting).filter(|batch| !batch.is_empty()).collect();
+        usage::tell(batches.iter().flatten().map(|&index| encodings[index].len()).sum(), 0);
         for (index, result) in self.run_batches(encodings, &batches, outputs, &read) {
             results[index] = Some(result);
         }
@@ -125,6 +120,7 @@ impl TextModel {
     /// Runs several windows of each input. `read` is told the input and the window; an input fails where one of its windows does.
     pub(crate) fn run_windows<T: Send>(
         &self,
+        batch_size: Option<NonZeroUsize>,
         inputs: &[&[Encoding]],
         outputs: &[Output],
         read: impl Fn(usize, usize, &[ArrayViewD<f32>]) -> Result<T> + Sync,
@@ -132,7 +128,8 @@ impl TextModel {
         let windows = |(input, windows): (usize, &&[Encoding])| (0..windows.len()).map(move |window| (input, window)).collect::<Vec<_>>();
         let places: Vec<(usize, usize)> = inputs.iter().enumerate().flat_map(windows).collect();
         let encodings: Vec<&Encoding> = places.iter().map(|&(input, window)| &inputs[input][window]).collect();
-        let mut results = self.run(&encodings, outputs, |index, views| read(places[index].0, places[index].1, views)).into_iter();
+        let mut results =
+            self.run(batch_size, &encodings, outputs, |index, views| read(places[index].0, places[index].1, views)).into_iter();
         let mut of_one = |windows: &&[Encoding]| results.by_ref().take(windows.len()).collect::<Vec<_>>();
         inputs.iter().map(|windows| of_one(windows).into_iter().collect()).collect()
     }

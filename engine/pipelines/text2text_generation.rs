@@ -4,7 +4,7 @@ use formers_models::Head;
 use serde_json::Value;
 
 use super::{
-    Parameters, Pipeline, Task, TextIter, boxed,
+    Medium, Parameters, Pipeline, Task, TextIter, boxed,
     text_generation::TextPieces,
     text_to_text::{self, Call, PARAMETERS, TextToText},
 };
@@ -37,6 +37,13 @@ impl Text2TextGeneration {
     }
 }
 
+impl Text2TextGeneration {
+    fn records(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Vec<Value>>>> {
+        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
+        Ok(call.records("generated", self.model.answers(call.texts(), &call.options, |_, _| {})?))
+    }
+}
+
 impl Pipeline for Text2TextGeneration {
     const TASK: Task = Task {
         id: "text2text-generation",
@@ -47,6 +54,8 @@ impl Pipeline for Text2TextGeneration {
         inputs: "a string, or a list of strings",
         fields: &[],
         parameters: &PARAMETERS,
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -55,11 +64,14 @@ impl Pipeline for Text2TextGeneration {
     }
 
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
-        let call = Call::new(inputs, parameters, Self::TASK.parameters)?;
-        call.shown("generated", self.model.answers(call.texts()?, &call.options, |_, _| {})?)
+        text_to_text::called(inputs, |inputs| self.records(inputs, parameters))
+    }
+
+    fn call_many(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        self.records(inputs, parameters).map(text_to_text::each)
     }
 
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
-        self.model.stream_call(&Call::new(inputs, parameters, Self::TASK.parameters)?, |_, _| {})
+        self.model.stream_call(&Call::new(std::slice::from_ref(inputs), parameters, Self::TASK.parameters)?, |_, _| {})
     }
 }

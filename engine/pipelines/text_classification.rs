@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 
 use formers_models::Head;
+use ndarray::ArrayViewD;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, kind, string_field},
+    Medium, Parameters, Pipeline, Task,
+    arguments::{all, kind, only, string_field},
     boxed, labels,
     text::{Output, TextModel, keep_errors},
     tokenize::encode_options,
@@ -88,10 +89,9 @@ impl TextClassification {
             self.model.tokenizer.encode(&input.text, pair.map(Text::from), &options.encode)
         };
         let encoded = inputs.iter().map(encode).collect();
-        let most = options.batch_size.map_or(usize::MAX, NonZeroUsize::get);
         keep_errors(encoded, |encodings| {
-            self.model
-                .run_limited(most, &encodings, &[Output::Row("logits")], |_, views| read(&views[0].iter().copied().collect::<Vec<_>>()))
+            let read = |_: usize, views: &[ArrayViewD<f32>]| read(&views[0].iter().copied().collect::<Vec<_>>());
+            self.model.run(options.batch_size, &encodings, &[Output::Row("logits")], read)
         })
     }
 }
@@ -116,6 +116,8 @@ impl Pipeline for TextClassification {
             "truncation_side",
             "padding",
         ],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -123,7 +125,18 @@ impl Pipeline for TextClassification {
         Ok(Self { model: TextModel::load(pretrained, Head::SequenceClassification)? })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        // As in Python, a lone string is answered by a list where `top_k` is not given.
+        let listed = inputs.is_string() && !parameters.has("top_k");
+        let answers = match inputs {
+            Value::Array(list) if list.is_empty() => return Err(Error::request("inputs", "an empty list")),
+            Value::Array(list) => return all(self.call_many(list, parameters)?).map(Value::Array),
+            one => self.call_many(std::slice::from_ref(one), parameters)?,
+        };
+        only(answers).map(|answer| if listed { json!([answer]) } else { answer })
+    }
+
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let top_k: Option<Option<usize>> = parameters.take_nullable("top_k")?;
         let options = Options {
             top_k: top_k.unwrap_or(Some(1)),
@@ -132,22 +145,14 @@ impl Pipeline for TextClassification {
             encode: encode_options(&mut parameters)?,
         };
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        let answer = given.answer(self.call_many(given.as_slice(), &options, top_k.is_none()))?;
-        // As in Python, a lone string is answered by a list where `top_k` is not given.
-        Ok(if inputs.is_string() && top_k.is_none() { json!([answer]) } else { answer })
-    }
-}
-
-impl TextClassification {
-    /// With `bare`, each answer is the best label by itself.
-    fn call_many(&self, inputs: &[Value], options: &Options, bare: bool) -> Vec<Result<Value>> {
+        // Without `top_k`, each answer is the best label by itself.
+        let bare = top_k.is_none();
         let parsed = inputs.iter().map(parse).collect();
-        keep_errors(parsed, |inputs: Vec<&Input>| {
+        Ok(keep_errors(parsed, |inputs: Vec<&Input>| {
             let inputs: Vec<Input> = inputs.into_iter().cloned().collect();
-            let answers = self.run_many(&inputs, options);
+            let answers = self.run_many(&inputs, &options);
             answers.into_iter().map(|labels| labels.map(|l| if bare { json!(l.first()) } else { json!(l) })).collect()
-        })
+        }))
     }
 }
 

@@ -5,19 +5,21 @@ mod parts;
 mod pieces;
 mod response;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{borrow::Cow, num::NonZeroUsize, sync::Arc};
 
 use formers_models::Head;
 use serde_json::{Map, Value, json};
 
-use call::{Call, Form, PARAMETERS};
+use call::{Call, Form, PARAMETERS, prompt};
 pub use parts::AnswerParts;
 pub use pieces::{Piece, Pieces, TextPieces};
 use response::Response;
 
 pub use crate::postprocess::answer::Part;
 
-use super::{Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words};
+use super::{
+    Medium, Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words, usage,
+};
 use crate::{
     Error, ErrorKind, Result,
     config::{GenerationConfig, GenerationDefaults, ModelConfig},
@@ -162,6 +164,8 @@ impl TextGeneration {
                 }
             }
         }
+        let written = generated.iter().flatten().flatten().flatten().map(|found| found.tokens.len()).sum();
+        usage::tell(lengths.iter().sum(), written);
         let mut generated = generated.into_iter().flatten();
         let answer = |encoded: Result<Encoded>| {
             let encoded = encoded?;
@@ -198,7 +202,7 @@ impl TextGeneration {
         );
         // The text of an empty prompt begins with the token that was made up for it.
         let before = encoded.ids.get(encoded.shown..).unwrap_or_default().iter().map(|&id| text.push(id)).collect::<Result<String>>()?;
-        Ok(Pieces::new(steps, text, before))
+        Ok(Pieces::new(steps, text, before, encoded.ids.len()))
     }
 
     fn settings<'c>(&self, config: &'c GenerationConfig, options: &Options) -> Result<Settings<'c>> {
@@ -277,6 +281,11 @@ impl TextGeneration {
             let keep = most.checked_sub(new).filter(|keep| *keep > 0);
             let message = || format!("{new} new tokens are more than the model takes in all ({most})");
             let keep = keep.ok_or_else(|| Error::request("handle_long_generation", message()))?;
+            tracing::info!(
+                "{} of {} tokens are read, those before were cut off to leave room for the answer",
+                keep.min(ids.len()),
+                ids.len()
+            );
             ids.drain(..ids.len() - keep.min(ids.len()));
         }
         Ok(())
@@ -310,6 +319,8 @@ impl Pipeline for TextGeneration {
         inputs: "a string, a chat (a list of objects {role, content}), or a list of either",
         fields: &[],
         parameters: &PARAMETERS,
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -333,29 +344,53 @@ impl Pipeline for TextGeneration {
     }
 
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
-        let Call { form, options, prompts, is_single } = Call::new(inputs, parameters)?;
-        let answers = self.run_many(&prompts, &options)?;
-        let shown = answers.into_iter().zip(&prompts).map(|(answers, prompt)| {
-            answers?.into_iter().map(|answer| form.of(self, answer, *prompt, &options)).collect::<Result<Value>>()
+        match Self::inputs_of(inputs, &parameters) {
+            Some(list) => all(self.call_many(&list, parameters)?).map(Value::Array),
+            None => {
+                // A single input that is no prompt is blamed on no place in a list.
+                prompt(inputs)?;
+                Ok(all(self.call_many(std::slice::from_ref(inputs), parameters)?)?.pop().unwrap_or_default())
+            }
+        }
+    }
+
+    fn call_many(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        let prompts: Vec<Result<Prompt<'_>>> = inputs.iter().map(prompt).collect();
+        let good: Vec<Prompt<'_>> = prompts.iter().flatten().copied().collect();
+        let Call { form, options } = Call::new(&good, parameters)?;
+        let mut answers = self.run_many(&good, &options)?.into_iter();
+        let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
+        let shown = prompts.into_iter().map(|prompt| {
+            let prompt = prompt?;
+            let answers = answers.next().unwrap_or_else(lost)?;
+            answers.into_iter().map(|answer| form.of(self, answer, prompt, &options)).collect()
         });
-        let mut answers = all(shown.collect())?;
-        Ok(if is_single { answers.pop().unwrap_or_default() } else { Value::Array(answers) })
+        Ok(shown.collect())
+    }
+
+    /// A list of messages is a chat, which is a single input.
+    fn inputs_of<'a>(inputs: &'a Value, _: &Parameters) -> Option<Cow<'a, [Value]>> {
+        let list = inputs.as_array().filter(|list| !list.iter().all(Value::is_object))?;
+        Some(Cow::Borrowed(list))
     }
 
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
-        let Call { form, options, prompts, is_single } = Call::new(inputs, parameters)?;
-        let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(&options)?)?;
-        let is_plain = config.num_beams == 1 && config.num_return_sequences == 1 && !config.return_dict_in_generate && !config.logprobs;
-        let shown = match (form, prompts.as_slice()) {
-            (Form::FullText, [Prompt::Text(text)]) => *text,
-            (Form::NewText, [_]) => "",
-            _ => return Ok(None),
-        };
-        if !is_single || !is_plain {
+        if Self::inputs_of(inputs, &parameters).is_some() {
             return Ok(None);
         }
-        let Some(prompt) = prompts.first() else { return Ok(None) };
-        let pieces = self.stream(*prompt, &options)?;
+        let prompt = prompt(inputs)?;
+        let Call { form, options } = Call::new(&[prompt], parameters)?;
+        let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(&options)?)?;
+        let is_plain = config.num_beams == 1 && config.num_return_sequences == 1 && !config.return_dict_in_generate && !config.logprobs;
+        let shown = match (form, prompt) {
+            (Form::FullText, Prompt::Text(text)) => text,
+            (Form::NewText, _) => "",
+            _ => return Ok(None),
+        };
+        if !is_plain {
+            return Ok(None);
+        }
+        let pieces = self.stream(prompt, &options)?;
         Ok(Some(Box::new(Some(Ok(shown.to_owned())).into_iter().chain(pieces))))
     }
 }

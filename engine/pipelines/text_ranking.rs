@@ -1,12 +1,14 @@
 //! `text-ranking`: texts in the order in which they answer a query, by a cross-encoder.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, string_field, strings_field},
+    Medium, Parameters, Pipeline, Task,
+    arguments::{string_field, strings_field},
     boxed,
     text::{Output, TextModel, keep_errors},
 };
@@ -54,6 +56,8 @@ pub struct Options {
     pub return_documents: bool,
     /// Whether scores are the logits themselves. By default `config.json` says what makes scores of them, else a sigmoid.
     pub raw_scores: bool,
+    /// So many pairs of query and text run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl TextRanking {
@@ -68,7 +72,7 @@ impl TextRanking {
         let encoded = inputs.iter().map(|input| self.encode(input)).collect();
         let scores = keep_errors(encoded, |pairs: Vec<&Vec<Encoding>>| {
             let pairs: Vec<&[Encoding]> = pairs.into_iter().map(Vec::as_slice).collect();
-            self.model.run_windows(&pairs, &[Output::Row("logits")], |_, _, views| match views[0].as_slice() {
+            self.model.run_windows(options.batch_size, &pairs, &[Output::Row("logits")], |_, _, views| match views[0].as_slice() {
                 Some([logit]) => Ok(*logit),
                 _ => Err(Error::new(ErrorKind::Config, format!("a model for ranking gives one number, not {}", views[0].len()))),
             })
@@ -102,7 +106,9 @@ impl Pipeline for TextRanking {
         heads: &[Head::SequenceClassification],
         inputs: "an object {query, texts}, or a list of them",
         fields: &["query", "texts[]"],
-        parameters: &["top_k", "return_documents", "raw_scores"],
+        parameters: &["top_k", "return_documents", "raw_scores", "batch_size"],
+        medium: Medium::Text,
+        suits: |config| config.labels().len() == 1,
         load: boxed::<Self>,
     };
 
@@ -118,20 +124,19 @@ impl Pipeline for TextRanking {
         Ok(Self { activation: activation(&own, pretrained.config.value())?, sentence, model })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let options = Options {
             top_k: parameters.take("top_k")?,
             return_documents: parameters.take("return_documents")?.unwrap_or(false),
             raw_scores: parameters.take("raw_scores")?.unwrap_or(false),
+            batch_size: parameters.take("batch_size")?,
         };
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
-        let parsed = given.as_slice().iter().map(parse).collect();
-        let answers = keep_errors(parsed, |inputs: Vec<&Input>| {
+        let parsed = inputs.iter().map(parse).collect();
+        Ok(keep_errors(parsed, |inputs: Vec<&Input>| {
             let inputs: Vec<Input> = inputs.into_iter().cloned().collect();
             self.run_many(&inputs, &options).into_iter().map(|answer| answer.map(|answer| json!(answer))).collect()
-        });
-        given.answer(answers)
+        }))
     }
 }
 

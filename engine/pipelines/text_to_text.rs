@@ -12,9 +12,11 @@ pub(super) use call::{Call, PARAMETERS};
 
 use super::{
     TextIter,
+    arguments::all,
     assistant::Assistants,
     constraint::Words,
     text_generation::{Pieces, TextPieces},
+    usage,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -167,6 +169,8 @@ impl TextToText {
                 found[*place] = generated.and_then(|found| found.iter().map(|found| self.answer(start, found, options)).collect());
             }
         }
+        let written = found.iter().flatten().flatten().map(|answer| answer.token_ids.len().saturating_sub(1)).sum();
+        usage::tell(texts.iter().flatten().map(Vec::len).sum(), written);
         Ok(texts.into_iter().zip(found).map(|(text, found)| text.and(found)).collect())
     }
 
@@ -211,9 +215,10 @@ impl TextToText {
         if let Some(assistant) = self.assistants.named(options.assistant_model.as_deref(), &self.tokenizer)? {
             steps = steps.assisted(assistant.begin(&options.generation, Some(text))?, &settings)?;
         }
+        let read = text.len();
         let mut text = TextStream::new(&self.tokenizer, true, Some(options.clean_up_tokenization_spaces), &config.stop_strings);
         let before = text.push(start)?;
-        Ok(TextPieces::new(Pieces::new(steps, text, before)))
+        Ok(TextPieces::new(Pieces::new(steps, text, before, read)))
     }
 
     /// The model without what it reads, for guidance.
@@ -272,6 +277,21 @@ fn is_default(name: &str, value: &Value) -> bool {
         _ => return false,
     };
     value.as_f64() == Some(usual)
+}
+
+/// What a call of such a task answers: a list for a text; for a list of texts each has its answer, or a list where there are several.
+/// `records` are the answers to each text.
+pub(super) fn called(inputs: &Value, records: impl FnOnce(&[Value]) -> Result<Vec<Result<Vec<Value>>>>) -> Result<Value> {
+    match inputs {
+        Value::Array(list) => all(each(records(list)?)).map(Value::Array),
+        one => Ok(Value::Array(records(std::slice::from_ref(one))?.pop().transpose()?.unwrap_or_default())),
+    }
+}
+
+/// The answers to texts by themselves, or lists where there are several to each.
+pub(super) fn each(records: Vec<Result<Vec<Value>>>) -> Vec<Result<Value>> {
+    let bare = |mut records: Vec<Value>| if records.len() == 1 { records.swap_remove(0) } else { Value::Array(records) };
+    records.into_iter().map(|records| records.map(bare)).collect()
 }
 
 /// The text of the only answer to the only text.

@@ -1,12 +1,14 @@
 //! `token-classification`: a label for each token of a text, or entities of several.
 
+use std::{borrow::Cow, num::NonZeroUsize};
+
 use formers_models::Head;
 use ndarray::ArrayViewD;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, kind},
+    Medium, Parameters, Pipeline, Task,
+    arguments::{all, kind, only},
     boxed,
     text::{Output, TextModel, keep_errors},
 };
@@ -64,6 +66,8 @@ pub struct Options {
     pub delimiter: String,
     /// Where the tokens of each text lie in it, in place of what the tokenizer says.
     pub offset_mapping: Option<Vec<Offsets>>,
+    /// So many windows run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
@@ -74,6 +78,7 @@ impl Default for Options {
             stride: None,
             delimiter: " ".into(),
             offset_mapping: None,
+            batch_size: None,
         }
     }
 }
@@ -109,7 +114,7 @@ impl TokenClassification {
         let sources = sources.collect();
         Ok(keep_errors(sources, |sources: Vec<&Source>| {
             let windows: Vec<&[Encoding]> = sources.iter().map(|source| source.windows.as_slice()).collect();
-            let labelled = self.model.run_windows(&windows, &[Output::Tokens("logits")], |input, window, views| {
+            let labelled = self.model.run_windows(options.batch_size, &windows, &[Output::Tokens("logits")], |input, window, views| {
                 let tokens = self.tokens(sources[input], &sources[input].windows[window], &views[0])?;
                 self.entities(&tokens, options)
             });
@@ -233,7 +238,17 @@ impl Pipeline for TokenClassification {
         heads: &[Head::TokenClassification],
         inputs: "a string, or a list of them; with is_split_into_words a list of words, or a list of such lists",
         fields: &[],
-        parameters: &["aggregation_strategy", "ignore_labels", "stride", "is_split_into_words", "delimiter", "offset_mapping"],
+        parameters: &[
+            "aggregation_strategy",
+            "ignore_labels",
+            "stride",
+            "is_split_into_words",
+            "delimiter",
+            "offset_mapping",
+            "batch_size",
+        ],
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -241,7 +256,23 @@ impl Pipeline for TokenClassification {
         Ok(Self { model: TextModel::load(pretrained, Head::TokenClassification)? })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
+        match Self::inputs_of(inputs, &parameters) {
+            Some(list) if list.is_empty() => Err(Error::request("inputs", "at least one is needed")),
+            Some(list) => all(self.call_many(&list, parameters)?).map(Value::Array),
+            None => only(self.call_many(std::slice::from_ref(inputs), parameters)?),
+        }
+    }
+
+    fn inputs_of<'a>(inputs: &'a Value, parameters: &Parameters) -> Option<Cow<'a, [Value]>> {
+        let list = inputs.as_array()?;
+        let split = parameters.get("is_split_into_words").and_then(Value::as_bool).unwrap_or(false);
+        // The words of one text are not many texts, but the answer is a list all the same.
+        let words = split && !list.is_empty() && !list.iter().all(Value::is_array);
+        Some(Cow::Borrowed(if words { std::slice::from_ref(inputs) } else { list }))
+    }
+
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let defaults = Options::default();
         let strategy = parameters.take::<String>("aggregation_strategy")?.map(|name| strategy(&name)).transpose()?;
         let options = Options {
@@ -250,6 +281,7 @@ impl Pipeline for TokenClassification {
             stride: parameters.take("stride")?,
             delimiter: parameters.take("delimiter")?.unwrap_or(defaults.delimiter),
             offset_mapping: parameters.take::<Value>("offset_mapping")?.map(offset_mapping).transpose()?,
+            batch_size: parameters.take("batch_size")?,
         };
         let split = parameters.take("is_split_into_words")?.unwrap_or(false);
         parameters.finish(Self::TASK.parameters)?;
@@ -259,15 +291,8 @@ impl Pipeline for TokenClassification {
                 "windows overlap, so tokens must be aggregated; choose an aggregation_strategy",
             ));
         }
-        let given = match inputs {
-            Value::Array(list) if list.is_empty() => return Err(Error::request("inputs", "at least one is needed")),
-            // The words of one text are not many texts, but the answer is a list all the same.
-            Value::Array(list) if split && !list.iter().all(Value::is_array) => OneOrMany::Many(std::slice::from_ref(inputs)),
-            _ => OneOrMany::of(inputs),
-        };
-        let parsed = given.as_slice().iter().map(|input| parse(input, split)).collect();
-        let answers = self.answer(parsed, &options)?;
-        given.answer(answers.into_iter().map(|entities| entities.map(|entities| json!(entities))).collect())
+        let answers = self.answer(inputs.iter().map(|input| parse(input, split)).collect(), &options)?;
+        Ok(answers.into_iter().map(|entities| entities.map(|entities| json!(entities))).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use formers_models::Head;
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task, TextIter, boxed,
+    Medium, Parameters, Pipeline, Task, TextIter, boxed,
     parameters::joined,
     text_generation::TextPieces,
     text_to_text::{self, Call, TextToText},
@@ -60,6 +60,11 @@ impl Translation {
         self.model.stream(&ids, &config, &options.common)
     }
 
+    fn records(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Vec<Value>>>> {
+        let (call, options) = read(inputs, parameters)?;
+        Ok(call.records("translation", self.answers(call.texts(), &options)?))
+    }
+
     fn answers(&self, texts: Vec<Result<&str>>, options: &Options) -> Result<Vec<Result<Vec<Answer>>>> {
         let languages = self.languages(options)?;
         let config = self.configuration(options, languages)?;
@@ -101,7 +106,7 @@ impl Translation {
 }
 
 /// A call, read.
-fn call(inputs: &Value, mut parameters: Parameters) -> Result<(Call<'_>, Options)> {
+fn read(inputs: &[Value], mut parameters: Parameters) -> Result<(Call<'_>, Options)> {
     let (src_lang, tgt_lang) = (parameters.take("src_lang")?, parameters.take("tgt_lang")?);
     let call = Call::new(inputs, parameters, Translation::TASK.parameters)?;
     let options = Options { common: call.options.clone(), src_lang, tgt_lang };
@@ -140,6 +145,8 @@ impl Pipeline for Translation {
         inputs: "a string, or a list of strings",
         fields: &[],
         parameters: &PARAMETERS,
+        medium: Medium::Text,
+        suits: super::labels::any,
         load: boxed::<Self>,
     };
 
@@ -154,12 +161,15 @@ impl Pipeline for Translation {
     }
 
     fn call(&self, inputs: &Value, parameters: Parameters) -> Result<Value> {
-        let (call, options) = call(inputs, parameters)?;
-        call.shown("translation", self.answers(call.texts()?, &options)?)
+        text_to_text::called(inputs, |inputs| self.records(inputs, parameters))
+    }
+
+    fn call_many(&self, inputs: &[Value], parameters: Parameters) -> Result<Vec<Result<Value>>> {
+        self.records(inputs, parameters).map(text_to_text::each)
     }
 
     fn stream_call<'a>(&'a self, inputs: &'a Value, parameters: Parameters) -> Result<Option<TextIter<'a>>> {
-        let (call, options) = call(inputs, parameters)?;
+        let (call, options) = read(std::slice::from_ref(inputs), parameters)?;
         let config = self.configuration(&options, self.languages(&options)?)?;
         let Some(text) = call.streamed(&config) else { return Ok(None) };
         Ok(Some(Box::new(self.stream(text, &options)?)))

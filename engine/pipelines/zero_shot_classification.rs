@@ -1,12 +1,14 @@
 //! `zero-shot-classification`: labels that are chosen with the call, by whether the text entails that it is about them.
 
+use std::num::NonZeroUsize;
+
 use formers_models::Head;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Parameters, Pipeline, Task,
-    arguments::{OneOrMany, string},
+    Medium, Parameters, Pipeline, Task,
+    arguments::string,
     boxed,
     text::{Output, TextModel, keep_errors},
 };
@@ -43,11 +45,13 @@ pub struct Options {
     pub hypothesis_template: String,
     /// Whether each label may be true by itself; otherwise the scores sum to one.
     pub multi_label: bool,
+    /// So many pairs of text and label run at once at most, `None` for as many as are good.
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hypothesis_template: "This example is {}.".into(), multi_label: false }
+        Self { hypothesis_template: "This example is {}.".into(), multi_label: false, batch_size: None }
     }
 }
 
@@ -76,7 +80,9 @@ impl ZeroShotClassification {
         let encoded = texts.into_iter().map(|text| encode(text?)).collect();
         Ok(keep_errors(encoded, |encoded: Vec<&(String, Vec<Encoding>)>| {
             let pairs: Vec<&[Encoding]> = encoded.iter().map(|(_, pairs)| pairs.as_slice()).collect();
-            let logits = self.model.run_windows(&pairs, &[Output::Row("logits")], |_, _, views| Ok(views[0].iter().copied().collect()));
+            let logits = self
+                .model
+                .run_windows(options.batch_size, &pairs, &[Output::Row("logits")], |_, _, views| Ok(views[0].iter().copied().collect()));
             let answers = logits.into_iter().zip(&encoded);
             answers.map(|(logits, (text, _))| self.classification(text, labels, &logits?, options.multi_label)).collect()
         }))
@@ -110,12 +116,13 @@ impl Pipeline for ZeroShotClassification {
         heads: &[Head::SequenceClassification],
         inputs: "a string, or a list of strings",
         fields: &[],
-        parameters: &["candidate_labels", "hypothesis_template", "multi_label"],
+        parameters: &["candidate_labels", "hypothesis_template", "multi_label", "batch_size"],
+        medium: Medium::Text,
+        suits: |config| config.label_ids().iter().any(|(label, _)| entails(label)),
         load: boxed::<Self>,
     };
 
     fn load(pretrained: &Pretrained) -> Result<Self> {
-        let entails = |label: &str| label.to_lowercase().starts_with("entail");
         let found = pretrained.config.label_ids().into_iter().find(|(label, _)| entails(label));
         if found.is_none() {
             tracing::warn!("config.json: label2id: no label begins with entail, so the last class is taken for entailment");
@@ -123,19 +130,24 @@ impl Pipeline for ZeroShotClassification {
         Ok(Self { model: TextModel::load(pretrained, Head::SequenceClassification)?, entailment: found.map_or(-1, |(_, id)| id) })
     }
 
-    fn call(&self, inputs: &Value, mut parameters: Parameters) -> Result<Value> {
+    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
         let defaults = Options::default();
         let labels = parameters.take::<Labels>("candidate_labels")?.map(Labels::list).unwrap_or_default();
         let options = Options {
             hypothesis_template: parameters.take("hypothesis_template")?.unwrap_or(defaults.hypothesis_template),
             multi_label: parameters.take("multi_label")?.unwrap_or(false),
+            batch_size: parameters.take("batch_size")?,
         };
         parameters.finish(Self::TASK.parameters)?;
-        let given = OneOrMany::of(inputs);
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let answers = self.answer(given.as_slice().iter().map(string).collect(), &labels, &options)?;
-        given.answer(answers.into_iter().map(|answer| answer.map(|answer| json!(answer))).collect())
+        let answers = self.answer(inputs.iter().map(string).collect(), &labels, &options)?;
+        Ok(answers.into_iter().map(|answer| answer.map(|answer| json!(answer))).collect())
     }
+}
+
+/// Whether a class means that a hypothesis holds, by its name.
+fn entails(label: &str) -> bool {
+    label.to_lowercase().starts_with("entail")
 }
 
 /// A list, or a string with commas.

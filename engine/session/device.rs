@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, pipelines::did_you_mean};
 
 /// Where a model runs. Written as [`Device::name`] and, where there can be several, an index: `cuda`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -110,7 +110,8 @@ impl FromStr for Device {
             None => (lower.as_str(), None),
         };
         let Some(device) = DEVICES.into_iter().find(|device| device.name() == name) else {
-            return Err(Error::new(ErrorKind::Device, format!("unknown device `{text}`: use one of {}", names())));
+            let meant = did_you_mean(name, DEVICES.iter().map(|device| device.name()));
+            return Err(Error::new(ErrorKind::Device, format!("unknown device `{text}`{meant}: use one of {}", names())));
         };
         let Some(index) = index else { return Ok(device) };
         index

@@ -6,7 +6,7 @@ use super::{Decision, prompt::Prompt};
 use crate::{
     Error, ErrorKind, Result,
     generate::{self, LanguageModel},
-    pipelines::batches,
+    pipelines::{batches, usage},
 };
 
 /// So many prompts run at once where the call does not say how many.
@@ -57,6 +57,7 @@ impl Decision {
             };
             batch.into_iter().zip(logits).for_each(|(place, logits)| found[place] = Some(logits));
         }
+        usage::tell(prompts.iter().filter_map(|prompt| prompt.marks.last()).sum(), 0);
         let lost = || Err(Error::new(ErrorKind::Runtime, "a prompt was not answered"));
         found.into_iter().map(|logits| logits.unwrap_or_else(lost)).collect()
     }

@@ -46,21 +46,17 @@ pub(super) const PARAMETERS: [&str; OWN_PARAMETERS.len() + GenerationConfig::PAR
     joined(OWN_PARAMETERS, GenerationConfig::PARAMETERS);
 
 /// A call, read.
-pub(super) struct Call<'a> {
-    pub(super) prompts: Vec<Prompt<'a>>,
-    /// Whether the prompt is no list of prompts.
-    pub(super) is_single: bool,
+pub(super) struct Call {
     pub(super) options: Options,
     pub(super) form: Form,
 }
 
-impl<'a> Call<'a> {
-    pub(super) fn new(inputs: &'a Value, mut parameters: Parameters) -> Result<Self> {
+impl Call {
+    pub(super) fn new(prompts: &[Prompt<'_>], mut parameters: Parameters) -> Result<Self> {
         let form = form(&mut parameters)?;
-        let (prompts, is_single) = prompts(inputs)?;
         let options = options(&mut parameters, prompts.iter().all(|prompt| matches!(prompt, Prompt::Chat(_))))?;
         parameters.finish(&PARAMETERS)?;
-        Ok(Self { prompts, is_single, options, form })
+        Ok(Self { options, form })
     }
 }
 
@@ -231,18 +227,8 @@ fn numbers(generated: &Generated, options: &Options) -> Map<String, Value> {
     fields
 }
 
-/// The prompts of a call, and whether it is a single one.
-fn prompts(inputs: &Value) -> Result<(Vec<Prompt<'_>>, bool)> {
-    if let Value::Array(list) = inputs
-        && !list.iter().all(Value::is_object)
-    {
-        let prompts = list.iter().enumerate().map(|(i, input)| prompt(input).map_err(|e| e.for_input(i)));
-        return Ok((prompts.collect::<Result<_>>()?, false));
-    }
-    Ok((vec![prompt(inputs)?], true))
-}
-
-fn prompt(input: &Value) -> Result<Prompt<'_>> {
+/// The prompt that an input is.
+pub(super) fn prompt(input: &Value) -> Result<Prompt<'_>> {
     match input {
         Value::String(text) => Ok(Prompt::Text(text)),
         Value::Array(messages) if messages.is_empty() => Err(Error::request("inputs", "an empty list")),

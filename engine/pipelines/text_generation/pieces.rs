@@ -3,6 +3,7 @@
 use crate::{
     Result,
     generate::{LanguageModel, NewToken, Steps, TextStream},
+    pipelines::usage,
 };
 
 /// What a step of an answer brings.
@@ -21,16 +22,25 @@ pub struct Pieces<'a> {
     text: Option<TextStream<'a>>,
     /// Text that is ready before the first step.
     before: String,
+    read: usize,
+    written: usize,
 }
 
 impl<'a> Pieces<'a> {
-    pub(in crate::pipelines) fn new(steps: Steps<Box<dyn LanguageModel + Send + 'a>>, text: TextStream<'a>, before: String) -> Self {
-        Self { steps, text: Some(text), before }
+    /// Of an answer to `read` tokens.
+    pub(in crate::pipelines) fn new(
+        steps: Steps<Box<dyn LanguageModel + Send + 'a>>,
+        text: TextStream<'a>,
+        before: String,
+        read: usize,
+    ) -> Self {
+        Self { steps, text: Some(text), before, read, written: 0 }
     }
 
     fn step(&mut self) -> Result<Option<Piece>> {
         let Some(stream) = &mut self.text else { return Ok(None) };
         let tokens = self.steps.step()?;
+        self.written += tokens.len();
         let mut text = std::mem::take(&mut self.before);
         if tokens.is_empty() {
             if let Some(stream) = self.text.take() {
@@ -54,6 +64,12 @@ impl Iterator for Pieces<'_> {
             self.text = None;
         }
         step.transpose()
+    }
+}
+
+impl Drop for Pieces<'_> {
+    fn drop(&mut self) {
+        usage::tell(self.read, self.written);
     }
 }
 

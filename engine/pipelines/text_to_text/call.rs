@@ -8,7 +8,7 @@ use crate::{
     config::GenerationConfig,
     pipelines::{
         Parameters,
-        arguments::{all, kind},
+        arguments::kind,
         constraint::{self, constraint},
         parameters::{joined, without},
         tokenize::truncation,
@@ -39,7 +39,7 @@ pub(crate) const PARAMETERS: [&str; OWN_PARAMETERS.len() + OF_GENERATE.len()] = 
 
 /// A call, read.
 pub(crate) struct Call<'a> {
-    inputs: &'a Value,
+    inputs: &'a [Value],
     pub(crate) options: Options,
     /// Whether the answers are to be tokens.
     tensors: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// Reads what the task has not taken; `known` are all of its parameters.
-    pub(crate) fn new(inputs: &'a Value, mut parameters: Parameters, known: &[&str]) -> Result<Self> {
+    pub(crate) fn new(inputs: &'a [Value], mut parameters: Parameters, known: &[&str]) -> Result<Self> {
         let tensors = parameters.take::<bool>("return_tensors")?.unwrap_or(false);
         parameters.take::<bool>("return_text")?;
         let options = Options {
@@ -64,38 +64,27 @@ impl<'a> Call<'a> {
     }
 
     /// The texts.
-    pub(crate) fn texts(&self) -> Result<Vec<Result<&'a str>>> {
+    pub(crate) fn texts(&self) -> Vec<Result<&'a str>> {
         let text = |input: &'a Value| {
             let expected = || Error::request("inputs", format!("expected a string or a list of them, not {}", kind(input)));
             input.as_str().ok_or_else(expected)
         };
-        match self.inputs {
-            Value::Array(list) => Ok(list.iter().map(text).collect()),
-            one => Ok(vec![Ok(text(one)?)]),
-        }
+        self.inputs.iter().map(text).collect()
     }
 
     /// The only text, where its answer can be told as it comes: one answer, which is nothing but text, and no beams.
     pub(crate) fn streamed(&self, config: &GenerationConfig) -> Option<&'a str> {
         let is_plain = config.num_beams == 1 && config.num_return_sequences == 1 && !self.tensors;
-        self.inputs.as_str().filter(|_| is_plain)
+        let [text] = self.inputs else { return None };
+        text.as_str().filter(|_| is_plain)
     }
 
-    /// The answers as the reference gives them, under names that begin with `name`: a list for a text; for a list of texts each has its
-    /// answer, or a list where there are several.
-    pub(crate) fn shown(&self, name: &str, answers: Vec<Result<Vec<Answer>>>) -> Result<Value> {
+    /// The answers to each text as the reference gives them, under names that begin with `name`.
+    pub(crate) fn records(&self, name: &str, answers: Vec<Result<Vec<Answer>>>) -> Vec<Result<Vec<Value>>> {
         let record = |answer: Answer| match self.tensors {
             true => json!({format!("{name}_token_ids"): answer.token_ids}),
             false => json!({format!("{name}_text"): answer.text}),
         };
-        let lists = answers.into_iter().map(|answers| answers.map(|answers| answers.into_iter().map(record).collect::<Vec<Value>>()));
-        if !self.inputs.is_array() {
-            return lists.into_iter().next().transpose().map(|list| Value::Array(list.unwrap_or_default()));
-        }
-        let mut shown = all(lists.map(|list| list.map(Value::Array)).collect())?;
-        if shown.iter().all(|list| list.as_array().is_some_and(|list| list.len() == 1)) {
-            shown.iter_mut().for_each(|list| *list = list.get_mut(0).map(Value::take).unwrap_or_default());
-        }
-        Ok(Value::Array(shown))
+        answers.into_iter().map(|answers| Ok(answers?.into_iter().map(record).collect())).collect()
     }
 }

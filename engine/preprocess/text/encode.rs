@@ -36,6 +36,17 @@ impl<'a> From<&'a [String]> for Text<'a> {
 }
 
 impl Text<'_> {
+    /// How it begins, in quotes.
+    fn beginning(&self) -> String {
+        const MOST: usize = 40;
+        let start = |text: &str| text.chars().take(MOST).collect::<String>();
+        let text = match self {
+            Self::Str(text) => start(text),
+            Self::Words(words) => start(&words.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(" ")),
+        };
+        format!("{text:?}{}", if self.bytes() > text.len() { " …" } else { "" })
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Str(text) => text.len(),
@@ -136,16 +147,34 @@ impl Tokenizer {
     ///
     /// Fails when the truncation cannot be done: a stride as large as the room, or a single text to be cut in its second.
     pub fn encode<'a>(&self, text: impl Into<Text<'a>>, pair: Option<Text<'a>>, options: &EncodeOptions) -> Result<Encoding> {
-        let encoding = self.backend.encode(text.into(), pair, options, self.cut(options).as_ref())?;
+        let (text, cut) = (text.into(), self.cut(options));
+        let encoding = self.backend.encode(text, pair, options, cut.as_ref())?;
+        self.tell_cut(text, pair, options, cut.as_ref(), &encoding);
         self.padded(encoding, options)
+    }
+
+    /// Python cuts in silence, and so does this, unless somebody listens.
+    fn tell_cut(&self, text: Text<'_>, pair: Option<Text<'_>>, options: &EncodeOptions, cut: Option<&Cut>, encoding: &Encoding) {
+        let full = cut.filter(|cut| encoding.len() >= cut.max_length && !options.return_overflowing);
+        // To choose one token of a word is no loss of text.
+        if full.is_none_or(|cut| cut.max_length <= 1) || !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        let whole = self.backend.encode(text, pair, options, None).map_or(0, |whole| whole.len());
+        if whole > encoding.len() {
+            tracing::info!("{} of {whole} tokens are read, the others were cut off: {}", encoding.len(), text.beginning());
+        }
     }
 
     /// Encodes many texts, or pairs of texts, on all cores when there is much to do. An error names the input.
     pub fn encode_batch(&self, inputs: &[(Text<'_>, Option<Text<'_>>)], options: &EncodeOptions) -> Result<Vec<Encoding>> {
         let cut = self.cut(options);
         let encode = |(index, (text, pair)): (usize, &(Text<'_>, Option<Text<'_>>))| {
-            let encoding = self.backend.encode(*text, *pair, options, cut.as_ref());
-            encoding.and_then(|encoding| self.padded(encoding, options)).map_err(|error| error.for_input(index))
+            let encoding = self.backend.encode(*text, *pair, options, cut.as_ref()).and_then(|encoding| {
+                self.tell_cut(*text, *pair, options, cut.as_ref(), &encoding);
+                self.padded(encoding, options)
+            });
+            encoding.map_err(|error| error.for_input(index))
         };
         let bytes: usize = inputs.iter().map(|(text, pair)| text.bytes() + pair.map_or(0, |pair| pair.bytes())).sum();
         if inputs.len() < 2 || bytes < PARALLEL_BYTES {

@@ -1,6 +1,6 @@
 //! Graphs from the checkpoint's own weights, and sessions from those.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use formers_converters::{
     Dtype,
@@ -44,8 +44,8 @@ pub(super) fn storage(options: &Options) -> Result<Option<Storage>> {
     if let Some(blocks) = &options.blocks {
         let bits = match options.dtype {
             ModelDtype::Q4 => Bits::Four,
-            ModelDtype::Q8 => Bits::Eight,
-            other => return Err(Error::request("blocks", format!("weights in {other} have no blocks, only those in q4 and q8"))),
+            ModelDtype::Int8 | ModelDtype::Q8 => Bits::Eight,
+            other => return Err(Error::request("blocks", format!("weights in {other} have no blocks, only those in q4 and int8 (or q8)"))),
         };
         let usual = NBits::compact();
         let (block_size, wide_block_size) = blocks.size.map_or((usual.block_size, usual.wide_block_size), |size| (size, None));
@@ -54,7 +54,6 @@ pub(super) fn storage(options: &Options) -> Result<Option<Storage>> {
     match options.dtype {
         ModelDtype::Auto | ModelDtype::Fp32 => Ok(None),
         ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
-        // What transformers.js calls q8, `model_quantized.onnx`, is this as well, not 8 bits in blocks.
         ModelDtype::Int8 | ModelDtype::Q8 => Ok(Some(Storage::Int8)),
         ModelDtype::Q4 => Ok(Some(Storage::Blocks(NBits::compact()))),
         other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8, q8 or q4, not to {other}"))),
@@ -86,7 +85,7 @@ fn session(pretrained: &Pretrained, body: Body) -> Result<Part> {
 /// that its manifest does not tell, or be gone since.
 fn kept(pretrained: &Pretrained, body: Body, storage: Option<Storage>, convert: impl FnOnce(Body) -> Result<Body>) -> Result<Part> {
     let options = &pretrained.options;
-    let entry = Entry::of(options, pretrained.checkpoint.name(), &body, options.dtype, storage)?;
+    let entry = Entry::of(options, pretrained.checkpoint.name(), &body, options.dtype.canonical(), storage)?;
     if let Some(file) = entry.sound() {
         match Part::from_file(&file, &options.session) {
             Err(error) if matches!(error.kind(), ErrorKind::Checkpoint | ErrorKind::NotFound | ErrorKind::Io) => {
@@ -96,5 +95,8 @@ fn kept(pretrained: &Pretrained, body: Body, storage: Option<Storage>, convert: 
             opened => return opened,
         }
     }
-    Part::from_file(&entry.make(|| convert(body))?, &options.session)
+    let (start, name) = (Instant::now(), body.name.clone());
+    let file = entry.make(|| convert(body))?;
+    tracing::info!("weights of {name} converted in {:.2} s", start.elapsed().as_secs_f64());
+    Part::from_file(&file, &options.session)
 }

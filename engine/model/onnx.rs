@@ -88,12 +88,19 @@ fn available(checkpoint: &Checkpoint, role: &str) -> Vec<(ModelDtype, String)> {
 fn chosen(pretrained: &Pretrained, role: &str) -> Result<(ModelDtype, String)> {
     let available = available(&pretrained.checkpoint, role);
     let wanted = match pretrained.options.dtype {
-        ModelDtype::Auto => configured(pretrained.config.value(), role).filter(|dtype| available.iter().any(|(d, _)| d == dtype)),
+        ModelDtype::Auto => {
+            let there = |dtype: &ModelDtype| available.iter().any(|(d, _)| d.canonical() == dtype.canonical());
+            configured(pretrained.config.value(), role).filter(there)
+        }
         dtype => Some(dtype),
     };
     let chosen = match wanted {
         None => available.first(),
-        Some(wanted) => available.iter().find(|(dtype, _)| *dtype == wanted),
+        // Two names of one type stand in for each other.
+        Some(wanted) => {
+            let exactly = available.iter().find(|(dtype, _)| *dtype == wanted);
+            exactly.or_else(|| available.iter().find(|(dtype, _)| dtype.canonical() == wanted.canonical()))
+        }
     };
     chosen.cloned().ok_or_else(|| {
         let there: Vec<String> = available.iter().map(|(dtype, path)| format!("{dtype} ({path})")).collect();

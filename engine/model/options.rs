@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, Result, hub, session::SessionOptions};
+use crate::{Error, Result, hub, pipelines::did_you_mean, session::SessionOptions};
 
 /// Which model, and how it is to run.
 #[derive(Debug, Clone, Default)]
@@ -79,9 +79,10 @@ pub enum ModelDtype {
     Auto,
     Fp32,
     Fp16,
+    /// Converted, with a scale for each row; with [`Options::blocks`], 8 bits with a scale for each block.
     Int8,
     Uint8,
-    /// Converted, the same as `Int8`; with [`Options::blocks`], 8 bits with a scale for each block.
+    /// Another name of `Int8`, after which transformers.js looks for `model_quantized.onnx` first.
     Q8,
     /// Converted, 4 bits with a scale for each block of 32 weights.
     Q4,
@@ -90,6 +91,12 @@ pub enum ModelDtype {
 }
 
 impl ModelDtype {
+    /// The type that two names stand for is one: `int8` and `q8`.
+    #[must_use]
+    pub(super) fn canonical(self) -> Self {
+        if self == Self::Q8 { Self::Int8 } else { self }
+    }
+
     /// Every type, with its name and the suffix of its ONNX files.
     pub const ALL: &[(Self, &str, &str)] = &[
         (Self::Auto, "auto", ""),
@@ -121,7 +128,8 @@ impl FromStr for ModelDtype {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.iter().find(|(_, n, _)| *n == name).map(|(dtype, ..)| *dtype).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|(_, name, _)| *name).collect();
-            Error::request("dtype", format!("{name:?} is none of {}", names.join(", ")))
+            let meant = did_you_mean(name, names.iter().copied());
+            Error::request("dtype", format!("{name:?} is none of {}{meant}", names.join(", ")))
         })
     }
 }

@@ -4,6 +4,8 @@
 //! that what either of them downloaded serves both. Without the `hub` feature folders and that cache still work, and nothing
 //! else touches the network.
 
+#[cfg(feature = "hub")]
+mod about;
 pub mod cache;
 mod checkpoint;
 mod digest;
@@ -31,6 +33,8 @@ mod store;
 #[cfg(feature = "hub")]
 mod transfer;
 
+#[cfg(feature = "hub")]
+pub use about::{About, about};
 pub use checkpoint::Checkpoint;
 #[cfg(feature = "hub")]
 pub use media::download_bytes;

@@ -32,7 +32,7 @@ use super::model_options::ModelOptions;
 #[derive(Args)]
 pub(super) struct Chat {
     /// A model on the Hub or a folder, with a chat template.
-    model: String,
+    pub(super) model: String,
     /// What the model is told about itself.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,

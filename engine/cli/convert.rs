@@ -27,10 +27,10 @@ pub(super) struct Convert {
     /// Convert for this task; by default as the checkpoint was saved.
     #[arg(long)]
     task: Option<String>,
-    /// With --dtype q4 or q8: so many weights share a scale, a power of two from 16 to 256.
+    /// With --dtype q4 or int8: so many weights share a scale, a power of two from 16 to 256.
     #[arg(long, value_name = "N")]
     block_size: Option<usize>,
-    /// With --dtype q4 or q8: each block of weights has a zero point as well.
+    /// With --dtype q4 or int8: each block of weights has a zero point as well.
     #[arg(long)]
     asymmetric: bool,
     /// Print JSON: the files, their bytes and the seconds it took.

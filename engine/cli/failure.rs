@@ -1,14 +1,91 @@
-//! How the program fails: one `error:` line on standard error that says what was wrong and what to do.
+//! How the program fails: one `error:` line on standard error that says what was wrong and what to do, and an exit code that says of what
+//! kind it was; with `--json` and `--jsonl` the error is JSON on standard output as well.
 
 use std::{
-    io,
+    fmt, io,
     panic::{self, UnwindSafe},
     process::ExitCode,
     sync::{Mutex, PoisonError},
 };
 
 use clap::error::ErrorKind;
+use formers::ErrorKind as Kind;
 use formers_converters::shortened;
+use serde_json::{Value, json};
+
+use super::output;
+
+/// What exit codes mean, for `--help`.
+pub(super) const EXIT_CODES: &str = "Exit codes:
+  0    all is well
+  1    the machine: ONNX Runtime, a device, memory, a file that cannot be read or written
+  2    what was asked: arguments, a request, a parameter, an input that stands alone
+  3    some of several inputs failed; each has its error in its place, the others are answered
+  4    the model: it is not there, is damaged, or cannot do the task
+  5    the Hub: it cannot be reached, or wants a token
+  130  interrupted by Ctrl-C
+With --json or --jsonl an error is also printed as JSON: {\"error\": {\"kind\": …, \"message\": …}}";
+
+const MACHINE: u8 = 1;
+const ASKED: u8 = 2;
+const SOME_FAILED: u8 = 3;
+const MODEL: u8 = 4;
+const HUB: u8 = 5;
+/// As shells report an interrupted program.
+pub(super) const INTERRUPTED: u8 = 130;
+/// As Rust's own programs do.
+const BUG: u8 = 101;
+
+/// What was asked is wrong.
+pub(super) fn asked(message: impl fmt::Display) -> anyhow::Error {
+    formers::Error::new(Kind::Request, message).into()
+}
+
+/// What a pipeline says to a call: there, a file that is missing is an input, and what is not supported a parameter.
+#[derive(Debug)]
+pub(super) struct Called(pub(super) formers::Error);
+
+/// Inputs that failed among others, whose answers and errors are written.
+#[derive(Debug)]
+pub(super) struct SomeFailed {
+    pub(super) failed: u64,
+    pub(super) of: u64,
+    /// The first of them, with its place.
+    pub(super) first: String,
+}
+
+/// Ctrl-C.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    /// How many inputs were answered before.
+    pub(super) answered: u64,
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for SomeFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} inputs failed, the first: {}", self.failed, self.of, self.first)
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted; {} inputs are answered", self.answered)
+    }
+}
+
+impl std::error::Error for Called {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+impl std::error::Error for SomeFailed {}
+impl std::error::Error for Interrupted {}
 
 /// Reports an error. A reader of standard output that went away is none.
 pub(super) fn of(error: &anyhow::Error) -> ExitCode {
@@ -18,8 +95,54 @@ pub(super) fn of(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(closed) {
         return ExitCode::SUCCESS;
     }
-    say(&line(error));
-    ExitCode::FAILURE
+    let (code, kind) = class(error);
+    tell(code, kind, &line(error))
+}
+
+/// An error about a model that is not there, with one in the cache that is spelled alike.
+pub(super) fn with_near_models(error: anyhow::Error, model: &str, cache: &std::path::Path) -> anyhow::Error {
+    let kind = error.chain().find_map(|cause| cause.downcast_ref::<formers::Error>()).map(formers::Error::kind);
+    let Some(kind @ (Kind::NotFound | Kind::Offline | Kind::Unauthorized | Kind::Network)) = kind else { return error };
+    let cached = formers::hub::cache::scan(cache).unwrap_or_default();
+    let names = cached.iter().map(|repo| repo.name.as_str());
+    // That the model itself lacks something is no matter of spelling.
+    let near = formers::pipelines::near(model, names).filter(|near| *near != model);
+    match near {
+        Some(near) => formers::Error::new(kind, format!("{error}; did you mean {near:?}, which is in the cache?")).caused_by(error).into(),
+        None => error,
+    }
+}
+
+/// The exit code of an error, and its kind for programs.
+fn class(error: &anyhow::Error) -> (u8, &'static str) {
+    for cause in error.chain() {
+        if cause.is::<SomeFailed>() {
+            return (SOME_FAILED, "inputs");
+        }
+        if cause.is::<Interrupted>() {
+            return (INTERRUPTED, "interrupted");
+        }
+        if let Some(Called(error)) = cause.downcast_ref() {
+            let of_input = matches!(error.kind(), Kind::NotFound | Kind::Io | Kind::Unsupported);
+            return (if of_input { ASKED } else { code(error.kind()) }, error.kind().name());
+        }
+        if let Some(error) = cause.downcast_ref::<formers::Error>() {
+            return (code(error.kind()), error.kind().name());
+        }
+        if cause.is::<io::Error>() {
+            return (MACHINE, Kind::Io.name());
+        }
+    }
+    (MACHINE, Kind::Runtime.name())
+}
+
+fn code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Request | Kind::Media => ASKED,
+        Kind::NotFound | Kind::Checkpoint | Kind::Config | Kind::Unsupported | Kind::Answer => MODEL,
+        Kind::Network | Kind::Offline | Kind::Unauthorized => HUB,
+        _ => MACHINE,
+    }
 }
 
 /// Reports wrong arguments, or shows the help that was asked for.
@@ -32,12 +155,9 @@ pub(super) fn of_arguments(error: &clap::Error) -> ExitCode {
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
-            ExitCode::from(2)
+            ExitCode::from(ASKED)
         }
-        _ => {
-            say(&arguments(&error.to_string()));
-            ExitCode::from(2)
-        }
+        _ => tell(ASKED, "usage", &arguments(&error.to_string())),
     }
 }
 
@@ -54,18 +174,42 @@ pub(super) fn or_panic(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitC
     }));
     panic::catch_unwind(program).unwrap_or_else(|_| {
         let last = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-        say(&one_line(&format!("a bug in formers, please report it: {last}")));
-        // As Rust's own programs do.
-        ExitCode::from(101)
+        tell(BUG, "bug", &one_line(&format!("a bug in formers, please report it: {last}")))
     })
 }
 
-fn say(message: &str) {
+/// Tells people, and programs that asked for JSON and have not got their document yet.
+fn tell(code: u8, kind: &str, message: &str) -> ExitCode {
+    say(message);
+    if wants_json() && !output::is_begun() {
+        // Nobody is left to tell when this fails.
+        let _ = output::json(&json!({ "error": { "kind": kind, "message": message } }));
+    }
+    ExitCode::from(code)
+}
+
+/// Whether the arguments ask for JSON, also where they are wrong.
+fn wants_json() -> bool {
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json" || argument == "--jsonl")
+}
+
+/// The error of an input in its place.
+pub(super) fn in_place(error: &formers::Error, index: u64, file: Option<&str>, line: Option<u64>) -> Value {
+    let mut fields = json!({ "kind": error.kind().name(), "message": one_line(error.message()), "input": index });
+    if let Some(fields) = fields.as_object_mut() {
+        fields.extend(file.map(|file| ("file".to_owned(), file.into())));
+        fields.extend(line.map(|line| ("line".to_owned(), line.into())));
+    }
+    json!({ "error": fields })
+}
+
+/// An `error:` line.
+pub(super) fn say(message: &str) {
     use io::Write;
     // Nobody is left to tell when this fails.
     let _ = writeln!(io::stderr().lock(), "error: {message}");
 }
-
 /// The error and its causes, each told once.
 fn line(error: &anyhow::Error) -> String {
     let mut line = String::new();
@@ -101,7 +245,7 @@ fn arguments(message: &str) -> String {
 }
 
 /// Line ends and other control characters, which a message may quote, would break the line.
-fn one_line(message: &str) -> String {
+pub(super) fn one_line(message: &str) -> String {
     let message = shortened(message);
     let words: Vec<&str> = message.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect();
     words.join(" ").chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()

@@ -7,26 +7,26 @@ use clap::Args;
 use formers::{
     Options,
     model::{Model, Pretrained},
-    pipelines::{TASKS, Task},
+    pipelines::{Task, tasks_of},
     session::{Optimization, Port},
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{model_options::ModelOptions, output, table};
+use super::{card::Card, model_options::ModelOptions, output, table};
 
-/// Show a model's architecture, tasks, parameters, files, and the inputs and outputs of its graphs
+/// Show a model's architecture, tasks, parameters, files, what its card says, and the inputs and outputs of its graphs
 ///
 /// Of a model on the Hub only its configs are downloaded: what its weights would tell is shown once they are in the cache.
 #[derive(Args)]
 pub(super) struct Info {
     /// A model on the Hub or a folder.
-    model: String,
+    pub(super) model: String,
     /// Print JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: ModelOptions,
+    pub(super) options: ModelOptions,
 }
 
 #[derive(Serialize)]
@@ -42,6 +42,10 @@ struct Report {
     /// How many numbers the weights are, and how many of each type.
     parameters: Option<u64>,
     dtypes: Option<BTreeMap<String, u64>>,
+    /// What the model card says.
+    card: Option<Card>,
+    /// Whether access must be asked for, and who grants it, `auto` or `manual`; `None` where nobody was asked.
+    gated: Option<serde_json::Value>,
     files: Vec<File>,
     graphs: BTreeMap<String, Graph>,
     /// What could not be found out, and why.
@@ -98,6 +102,11 @@ impl Report {
                 BTreeMap::new()
             }
         };
+        let card = card(&pretrained).unwrap_or_else(|problem| {
+            problems.push(format!("the model card cannot be read: {problem}"));
+            None
+        });
+        let gated = gated(&options, &mut problems);
         let file = |name: &String| File { name: name.clone(), size: checkpoint.size(name), needed: needed.contains(name) };
         Ok(Self {
             model: checkpoint.name().to_owned(),
@@ -106,13 +115,11 @@ impl Report {
             known: architecture.is_some(),
             architectures: pretrained.config.architectures().into_iter().map(str::to_owned).collect(),
             heads: architecture.map(|a| a.heads.iter().map(|head| head.suffix()).collect()).unwrap_or_default(),
-            tasks: TASKS
-                .iter()
-                .filter(|task| fits(task, &pretrained) && (graphs.is_empty() || loads(task, &options)))
-                .map(|t| t.id)
-                .collect(),
+            tasks: tasks_of(&pretrained).into_iter().filter(|task| graphs.is_empty() || loads(task, &options)).map(|t| t.id).collect(),
             parameters: parameters.as_ref().map(|counts| counts.values().sum()),
             dtypes: parameters.map(|counts| counts.into_iter().map(|(dtype, count)| (format!("{dtype:?}"), count)).collect()),
+            card,
+            gated,
             files: checkpoint.files().iter().map(file).collect(),
             graphs,
             problems,
@@ -134,6 +141,8 @@ impl Report {
             let dtypes: Vec<String> = dtypes.iter().map(|(dtype, count)| format!("{} {dtype}", table::thousands(*count))).collect();
             rows.push(("parameters", format!("{} ({})", table::thousands(count), dtypes.join(", "))));
         }
+        rows.extend(self.card.iter().flat_map(Card::rows));
+        rows.extend(self.gated.as_ref().map(|gate| ("access", access(gate))));
         let rows = rows.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| vec![name.to_owned(), text]);
         let mut text = table::aligned(&rows.collect::<Vec<_>>());
 
@@ -154,10 +163,40 @@ impl Report {
     }
 }
 
-/// Whether the task runs on the head that the checkpoint was saved with, or on hidden states, which every checkpoint has.
-fn fits(task: &Task, pretrained: &Pretrained) -> bool {
-    let can = |head: &formers_models::Head| *head == pretrained.head() || *head == formers_models::Head::Base;
-    task.heads.iter().any(can)
+/// The model card, if there is one that can be had.
+fn card(pretrained: &Pretrained) -> Result<Option<Card>, String> {
+    const MOST_BYTES: u64 = 64 << 20;
+    const FILE: &str = "README.md";
+    if pretrained.checkpoint.size(FILE).is_some_and(|size| size > MOST_BYTES) {
+        return Err(format!("it is larger than {} MB", MOST_BYTES >> 20));
+    }
+    let readme = pretrained.checkpoint.read(FILE).map_err(|error| error.to_string())?;
+    readme.map_or(Ok(None), |readme| Card::read(&readme))
+}
+
+/// What the Hub says of who may have the model: false for everybody.
+#[cfg(feature = "hub")]
+fn gated(options: &Options, problems: &mut Vec<String>) -> Option<serde_json::Value> {
+    match formers::hub::about(&options.model, &options.hub) {
+        Ok(about) => about.map(|about| about.gated.map_or(json!(false), |gate| json!(gate))),
+        Err(problem) => {
+            problems.push(format!("the Hub was asked whether the model is gated: {problem}"));
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "hub"))]
+fn gated(_: &Options, _: &mut Vec<String>) -> Option<serde_json::Value> {
+    None
+}
+
+fn access(gate: &serde_json::Value) -> String {
+    match gate.as_str() {
+        Some("manual") => "gated: its owners grant it".to_owned(),
+        Some(_) => "gated: granted to those who agree to its terms".to_owned(),
+        None => "everybody".to_owned(),
+    }
 }
 
 fn loads(task: &Task, options: &Options) -> bool {

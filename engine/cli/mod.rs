@@ -2,6 +2,7 @@
 
 mod bench;
 mod cache;
+mod card;
 mod chat;
 mod convert;
 mod doctor;
@@ -9,6 +10,7 @@ mod download;
 mod failure;
 mod info;
 mod input;
+mod interrupt;
 mod logging;
 mod memory;
 mod model_options;
@@ -18,16 +20,18 @@ mod run;
 mod save;
 mod show;
 mod signals;
+mod sink;
 mod table;
 mod tasks;
+mod tokenize;
 
-use std::{process::ExitCode, sync::OnceLock, time::Instant};
+use std::{path::PathBuf, process::ExitCode, sync::OnceLock, time::Instant};
 
 use clap::{Parser, Subcommand};
 
 /// Any Hugging Face Transformers model on ONNX Runtime: every answer as Python's `transformers.pipeline` gives it.
 #[derive(Parser)]
-#[command(name = "formers", version, max_term_width = 120, disable_help_subcommand = true)]
+#[command(name = "formers", version, max_term_width = 120, disable_help_subcommand = true, after_help = failure::EXIT_CODES)]
 struct Cli {
     /// Say more on standard error (-v what is done, -vv details, -vvv everything); RUST_LOG says it in full.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -46,6 +50,7 @@ enum Command {
     Download(download::Download),
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
+    Tokenize(tokenize::Tokenize),
     Doctor(doctor::Doctor),
     Bench(bench::Bench),
 }
@@ -70,9 +75,13 @@ fn run() -> ExitCode {
         Err(error) => return failure::of_arguments(&error),
     };
     logging::start(cli.verbose, cli.command.names_auto());
+    let model = cli.command.model();
     match cli.command.execute() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::of(&error),
+        Err(error) => failure::of(&match model {
+            Some((model, cache)) => failure::with_near_models(error, &model, &cache),
+            None => error,
+        }),
     }
 }
 
@@ -86,9 +95,23 @@ impl Command {
             Self::Download(download) => download.execute(),
             Self::Cache(cache) => cache.execute(),
             Self::Tasks(tasks) => tasks.execute(),
+            Self::Tokenize(tokenize) => tokenize.execute(),
             Self::Doctor(doctor) => doctor.execute(),
             Self::Bench(bench) => bench.execute(),
         }
+    }
+
+    /// The model that is named, and the cache that it may be in.
+    fn model(&self) -> Option<(String, PathBuf)> {
+        let (model, options) = match self {
+            Self::Run(run) => (run.model.as_ref()?, &run.options),
+            Self::Chat(chat) => (&chat.model, &chat.options),
+            Self::Info(info) => (&info.model, &info.options),
+            Self::Tokenize(tokenize) => (&tokenize.model, &tokenize.options),
+            Self::Bench(bench) => (&bench.model, &bench.options),
+            _ => return None,
+        };
+        Some((model.clone(), options.cache()))
     }
 
     /// Whether the device is left open by name, so that the one that is taken should be told.

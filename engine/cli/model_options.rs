@@ -81,6 +81,11 @@ impl ModelOptions {
         Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, ..Options::default() }
     }
 
+    /// The cache of downloads.
+    pub(super) fn cache(&self) -> PathBuf {
+        self.hub.cache_dir.clone().unwrap_or_else(hub::cache::dir)
+    }
+
     /// How many threads a session gets.
     pub(super) fn threads(&self) -> usize {
         self.threads.filter(|threads| *threads > 0).map_or_else(|| Threads::count().default, |threads| threads.min(Threads::MOST))

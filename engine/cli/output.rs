@@ -1,23 +1,39 @@
 //! Standard output: the answer, and nothing else.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+
+/// Whether something was written that other programs read.
+static BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// Whether people read standard output.
 pub(super) fn for_people() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a document, or the first line of several, is out.
+pub(super) fn is_begun() -> bool {
+    BEGUN.load(Ordering::Relaxed)
+}
+
+/// What other programs read is being written.
+pub(super) fn begin() {
+    BEGUN.store(true, Ordering::Relaxed);
+}
+
 /// Writes one JSON document.
 pub(super) fn json(document: &impl Serialize) -> Result<()> {
     write(|out| {
+        begin();
         serde_json::to_writer(&mut *out, document)?;
         writeln!(out)
     })
 }
-
 /// Writes text.
 pub(super) fn text(text: &str) -> Result<()> {
     write(|out| out.write_all(text.as_bytes()))

@@ -48,6 +48,24 @@ fn bar(name: &str, counts: &str) -> ProgressBar {
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(name.to_owned())
 }
 
+/// A bar for inputs that are answered, hidden where answers are shown on the same terminal.
+pub(super) fn inputs(count: Option<u64>) -> ProgressBar {
+    if super::output::for_people() {
+        return ProgressBar::hidden();
+    }
+    match count {
+        Some(count) => {
+            let bar = bar("inputs", "{pos}/{len} {per_sec} {eta}");
+            bar.set_length(count);
+            bar
+        }
+        None => {
+            let style = ProgressStyle::with_template("{spinner} {pos} inputs answered, {per_sec}");
+            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        }
+    }
+}
+
 /// Turns while something goes on whose length is not known.
 pub(super) fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what.to_owned());

@@ -54,6 +54,9 @@ fn shown(answer: &Value) -> String {
                 list.iter().map(shown).collect::<Vec<_>>().join("\n")
             }
         }
+        Value::Object(fields) if fields.len() == 1 && answer.pointer("/error/message").is_some() => {
+            format!("error: {}\n", answer.pointer("/error/message").map(cell).unwrap_or_default())
+        }
         Value::Object(fields) if fields.contains_key("score") => table(&[fields]),
         Value::Object(fields) => aligned(&fields.iter().map(|(name, value)| vec![name.clone(), cell(value)]).collect::<Vec<_>>()),
         other => format!("{}\n", cell(other)),

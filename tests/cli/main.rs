@@ -7,8 +7,11 @@ mod chat;
 #[path = "../support/goldens.rs"]
 mod goldens;
 mod machine;
+mod many;
 mod models;
 #[cfg(target_os = "linux")]
 mod privacy;
 mod program;
 mod requests;
+mod streams;
+mod tells;

@@ -29,7 +29,7 @@ use formers::{
 #[derive(Args)]
 pub(super) struct Bench {
     /// A model on the Hub or a folder.
-    model: String,
+    pub(super) model: String,
     /// Inputs at once; 8 by default, or 1 for models that generate.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,

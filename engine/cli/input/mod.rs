@@ -1,127 +1,128 @@
 //! What a task is called with, from a request file or from arguments.
 
+mod fields;
+mod folder;
+mod lines;
+mod parameters;
+mod source;
+mod unicode;
+
 use std::{
     fs::File,
-    io::{self, IsTerminal, Read},
+    io::{self, Read},
 };
 
 use anyhow::{Context, Result, bail};
 use formers::pipelines::{Request, Task};
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::failure::asked;
+use fields::Fields;
+pub(super) use source::{Content, Item, Place, Source};
 
 /// Requests larger than this are a mistake, such as a device that never ends.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// The inputs of a call, and its parameters.
+pub(super) enum Inputs {
+    /// The first argument of a pipeline.
+    Argument(Value),
+    /// Several that come from somewhere else than the arguments.
+    Each(Vec<Item>),
+    /// Inputs that are read while the first are answered.
+    Stream(Box<Source>),
+}
+
+/// How arguments are to be read.
+pub(super) struct Reading {
+    /// Whether inputs are read one by one.
+    pub(super) stream: bool,
+    /// Whether lines are JSON.
+    pub(super) json_lines: bool,
+}
+
 /// The request in a file, or on standard input for `-`.
 pub(super) fn request(file: &str) -> Result<Request> {
-    let (bytes, name) = if file == "-" {
-        (read(io::stdin().lock()).context("standard input")?, "standard input")
-    } else {
-        (File::open(file).map_err(Into::into).and_then(read).with_context(|| file.to_owned())?, file)
-    };
-    Request::from_slice(&bytes).with_context(|| name.to_owned())
+    let bytes = unicode::to_utf8(&bytes_of(file)?);
+    Request::from_slice(&bytes).with_context(|| if file == "-" { "standard input" } else { file }.to_owned())
 }
 
-/// The request that arguments stand for. One INPUT is a single input, several are a list, and `-` is every line of standard input.
-/// Where a task's input is an object, its fields are filled in their order, those that `--param` names left out.
-pub(super) fn arguments(task: &Task, inputs: &[String], params: &[String]) -> Result<Request> {
-    let mut parameters = parameters(task, params)?;
-    let named: Map<String, Value> = task.fields.iter().filter_map(|field| parameters.shift_remove_entry(name(field))).collect();
-    let (texts, listed) = texts(task, inputs)?;
-    let plain = named.is_empty() && task.fields.iter().skip(1).all(|field| field.ends_with('?'));
-    let inputs = if plain { one_or_many(texts, listed, task)? } else { objects(texts, named, task)? };
-    Ok(Request { inputs, parameters: Value::Object(parameters) })
+/// As [`request`], with parameters that go before those of the file.
+pub(super) fn request_with(task: &Task, file: &str, params: &[String]) -> Result<Request> {
+    let mut request = request(file)?;
+    let more = parameters::parameters(task, params)?;
+    if !more.is_empty() {
+        let mut all = request.parameters.as_object().cloned().unwrap_or_default();
+        all.extend(more);
+        request.parameters = Value::Object(all);
+    }
+    Ok(request)
 }
 
-fn parameters(task: &Task, params: &[String]) -> Result<Map<String, Value>> {
-    let mut parameters = Map::new();
-    for param in params {
-        let Some((key, value)) = param.split_once('=') else {
-            bail!("--param {param}: expected key=value; {} has {}", task.id, task.parameters.join(", "));
-        };
-        // What is no JSON is a string, so that quotes can be left out.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        if parameters.insert(key.to_owned(), value).is_some() {
-            bail!("--param {key}: given twice");
+/// What arguments stand for: inputs and parameters. One INPUT is a single input, several are a list; `-` is every line of standard input,
+/// and a folder its files. Where a task's input is an object, its fields are filled in their order, those that `--param` names left out.
+pub(super) fn arguments(task: &'static Task, inputs: &[String], params: &[String], reading: &Reading) -> Result<(Inputs, Value)> {
+    let mut parameters = parameters::parameters(task, params)?;
+    let fields = Fields::of(task, &mut parameters);
+    let default = ["-".to_owned()];
+    let inputs = if inputs.is_empty() && reading.json_lines { &default } else { inputs };
+    let source = Source::new(task, fields.clone(), inputs, reading.json_lines)?;
+    let one_by_one = fields.takes_one_text() || !source.reads_lines_of_text();
+    let inputs = match source.is_listed() {
+        false if inputs.is_empty() && fields.is_plain() => {
+            bail!(asked(format!("no INPUT: {} takes {}; - reads standard input, a line each", task.id, task.inputs)))
         }
-    }
-    Ok(parameters)
-}
-
-/// The inputs as they are, and whether standard input is among them: that is a list, however few lines it has.
-fn texts(task: &Task, inputs: &[String]) -> Result<(Vec<Value>, bool)> {
-    let mut texts = Vec::new();
-    let mut listed = false;
-    for input in inputs {
-        if input != "-" {
-            texts.push(Value::from(input.as_str()));
-        } else if std::mem::replace(&mut listed, true) {
-            bail!("INPUT: - stands for standard input, which can be read only once");
-        } else {
-            texts.extend(stdin_lines(task)?);
-        }
-    }
-    Ok((texts, listed))
-}
-
-fn one_or_many(mut texts: Vec<Value>, listed: bool, task: &Task) -> Result<Value> {
-    match texts.len() {
-        0 if !listed => bail!("no INPUT: {} takes {}; - reads standard input, a line each", task.id, task.inputs),
-        1 if !listed => Ok(texts.swap_remove(0)),
-        _ => Ok(Value::Array(texts)),
-    }
-}
-
-/// An object with the named fields, the other ones filled with the texts; several objects where only one field is left open.
-fn objects(texts: Vec<Value>, named: Map<String, Value>, task: &Task) -> Result<Value> {
-    let open: Vec<&str> = task.fields.iter().filter(|f| !f.ends_with('?') && !named.contains_key(name(f))).copied().collect();
-    let object = |filled: Vec<(&str, Value)>| {
-        let mut all: Map<String, Value> = named.clone();
-        all.extend(filled.into_iter().map(|(field, value)| (name(field).to_owned(), value)));
-        Value::Object(all)
+        false => Inputs::Argument(argument(&fields, inputs)?),
+        true if one_by_one && reading.stream => Inputs::Stream(Box::new(source)),
+        true if reading.stream => bail!(asked(format!(
+            "a line is no input of {}, which takes {}; give what they share by --param, or lines of JSON with --jsonl-input",
+            task.id, task.inputs
+        ))),
+        true if one_by_one => Inputs::Each(source.collect()),
+        true => Inputs::Argument(fields.inputs(source.texts()?)?),
     };
-    if let [field] = open.as_slice()
-        && !field.ends_with("[]")
-        && texts.len() > 1
-    {
-        return Ok(texts.into_iter().map(|text| object(vec![(field, text)])).collect());
-    }
-    let (given, mut filled) = (texts.len(), Vec::new());
-    let mut texts = texts.into_iter();
-    for field in &open {
-        let value =
-            if field.ends_with("[]") { Some(texts.by_ref().collect()).filter(|v| *v != Value::Array(vec![])) } else { texts.next() };
-        let Some(value) = value else {
-            bail!("no {0}: {1} takes {2}; give it as an INPUT or by --param {0}=…", name(field), task.id, task.inputs);
-        };
-        filled.push((*field, value));
-    }
-    if texts.next().is_some() {
-        bail!("{given} INPUTs are too many: {} takes {}", task.id, task.inputs);
-    }
-    Ok(object(filled))
+    let inputs = match inputs {
+        // Several arguments are inputs one after the other, but where they are the fields of one.
+        Inputs::Argument(Value::Array(list)) if reading.stream => Inputs::Each(list.into_iter().map(Item::bare).collect()),
+        inputs => inputs,
+    };
+    Ok((inputs, Value::Object(parameters)))
 }
 
-/// A field without the marks of [`Task::fields`].
-fn name(field: &str) -> &str {
-    field.trim_end_matches("[]").trim_end_matches('?')
+fn argument(fields: &Fields, texts: &[String]) -> Result<Value> {
+    let mut texts: Vec<Value> = texts.iter().map(|text| text.as_str().into()).collect();
+    if !fields.is_plain() {
+        return Ok(fields.inputs(texts)?);
+    }
+    Ok(if texts.len() == 1 { texts.swap_remove(0) } else { Value::Array(texts) })
 }
 
-fn stdin_lines(task: &Task) -> Result<Vec<Value>> {
-    let stdin = io::stdin().lock();
-    if stdin.is_terminal() {
-        tracing::warn!("reading inputs of {} from the terminal, a line each, until Ctrl-D", task.id);
+/// The text that a file holds, or standard input for `-`, without the end of its last line.
+pub(super) fn text(file: &str) -> Result<String> {
+    let bytes = unicode::to_utf8(&bytes_of(file)?);
+    let name = if file == "-" { "standard input" } else { file };
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|error| asked(format!("{name}: byte {} is not UTF-8", error.utf8_error().valid_up_to())))?;
+    Ok(parameters::without_last_end(text))
+}
+
+/// What a file holds, or standard input for `-`.
+fn bytes_of(file: &str) -> Result<Vec<u8>> {
+    if file == "-" {
+        return read(io::stdin().lock()).context("standard input");
     }
-    let text = String::from_utf8(read(stdin).context("standard input")?)
-        .map_err(|error| anyhow::anyhow!("standard input: byte {} is not UTF-8", error.utf8_error().valid_up_to()))?;
-    Ok(text.lines().map(Value::from).collect())
+    let file_open = File::open(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => asked(format!("{file}: {error}")),
+        _ => anyhow::Error::new(error).context(file.to_owned()),
+    });
+    read(file_open?).with_context(|| file.to_owned())
 }
 
 fn read(from: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
-        bail!("more than {} MiB", MOST_BYTES >> 20);
+        bail!(asked(format!("more than {} MiB", MOST_BYTES >> 20)));
     }
     Ok(bytes)
 }
@@ -134,7 +135,10 @@ mod tests {
 
     fn request(task: &str, inputs: &[&str], params: &[&str]) -> Result<Request> {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        arguments(find(task)?, &owned(inputs), &owned(params))
+        match arguments(find(task)?, &owned(inputs), &owned(params), &Reading { stream: false, json_lines: false })? {
+            (Inputs::Argument(inputs), parameters) => Ok(Request { inputs, parameters }),
+            _ => bail!("no single argument"),
+        }
     }
 
     #[test]

@@ -1,0 +1,42 @@
+//! A folder as an input: its files, those within it but not within others, in the order of their names.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use formers::pipelines::{Medium, Task};
+
+use crate::cli::failure::asked;
+
+/// Files that hold inputs as JSON, for tasks with texts.
+const JSON: &[&str] = &["json", "jsonl"];
+
+/// Whether an INPUT names a folder. A text does so only where it is written as a path.
+pub(super) fn is_folder(task: &Task, input: &str) -> bool {
+    let is_path = task.medium != Medium::Text || input.contains(['/', std::path::MAIN_SEPARATOR]);
+    is_path && Path::new(input).is_dir()
+}
+
+/// The files of a folder that a task reads; hidden ones are left out.
+pub(super) fn files(task: &Task, folder: &str) -> Result<Vec<PathBuf>> {
+    let json = if task.medium == Medium::Text { JSON } else { &[] };
+    let endings: Vec<&str> = task.medium.extensions().iter().chain(json).copied().collect();
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.to_owned())? {
+        let path = entry.with_context(|| folder.to_owned())?.path();
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && has_ending(&path, &endings) && path.is_file() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(asked(format!("{folder}: the folder has no files for {}: {}", task.id, endings.join(", "))));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file ends in one of these, in capitals or not.
+pub(super) fn has_ending(file: &Path, endings: &[&str]) -> bool {
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
+}

@@ -1,0 +1,58 @@
+//! `--param KEY=VALUE`.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use formers::pipelines::Task;
+use serde_json::{Map, Value};
+
+use super::{bytes_of, folder::has_ending, unicode};
+use crate::cli::failure::asked;
+
+/// The parameters that arguments name.
+pub(super) fn parameters(task: &Task, params: &[String]) -> Result<Map<String, Value>> {
+    let mut parameters = Map::new();
+    for param in params {
+        let Some((key, value)) = param.split_once('=') else {
+            bail!(asked(format!("--param {param}: expected key=value; {} has {}", task.id, task.parameters.join(", "))));
+        };
+        let value = match value.strip_prefix('@') {
+            Some(file) => of_file(key, file)?,
+            None => json_or_text(value.to_owned()),
+        };
+        if parameters.insert(key.to_owned(), value).is_some() {
+            bail!(asked(format!("--param {key}: given twice")));
+        }
+    }
+    Ok(parameters)
+}
+
+/// What is no JSON is a string, so that quotes can be left out.
+fn json_or_text(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+/// What a file holds, by its ending: JSON, a text, or whichever it is.
+fn of_file(key: &str, file: &str) -> Result<Value> {
+    let wrong = |message: String| asked(format!("--param {key}: {file}: {message}"));
+    let bytes = unicode::to_utf8(&bytes_of(file)?);
+    let text = String::from_utf8(bytes).map_err(|e| wrong(format!("byte {} is not UTF-8", e.utf8_error().valid_up_to())))?;
+    if has_ending(Path::new(file), &["json"]) {
+        return serde_json::from_str(&text).map_err(|error| wrong(format!("not valid JSON: {error}")));
+    }
+    let is_text = has_ending(Path::new(file), &["txt", "md"]);
+    // The end that every editor gives to the last line is none of the text's.
+    let text = without_last_end(text);
+    Ok(if is_text { Value::String(text) } else { json_or_text(text) })
+}
+
+/// A text without the end of its last line.
+pub(super) fn without_last_end(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}

@@ -26,8 +26,8 @@ SKELETON = """\
 {{- @begin@ }}{% if thinking %}{{- @opened@ }}{% else %}{{- @closed@ }}{% endif %}
 {%- if r %}@thought@{% endif %}
 {%- if c %}@content@{% endif %}
-{%- if calls %}@calls@{% endif %}
-{{- eos_token }}
+@plain@{%- if calls %}@calls@{% endif %}
+@after@{{- eos_token }}
 {%- endif %}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- @begin@ }}{% if thinking %}{{- @opened@ }}{% else %}{{- @closed@ }}{% endif %}{% endif %}"""
@@ -247,20 +247,19 @@ MESSAGES = {
 USER = {"role": "user", "content": "A train?"}
 
 
+# What stands in a template where a format says nothing else. Beside these, a format says where it writes `ids` of calls (`index`, or what stands before
+# the name), that it `drops` null, that its readers `strips` white space around values, that it has a `single` call at most, or no text beside calls (`alone`).
 PARTS = {
-    "user": "<|user|>\\n", "begin": "'<|assistant|>\\n'", "opened": "''", "closed": "''", "thought": "", "content": "{{- c }}", "how": "''", "result": "message.content", "turn": "eos_token",
+    "macros": "", "user": "<|user|>\\n", "begin": "'<|assistant|>\\n'", "opened": "''", "closed": "''", "thought": "", "content": "{{- c }}", "plain": "",
+    "calls": "", "after": "", "how": "''", "result": "message.content", "turn": "eos_token",
 }
 
 
 def template(parts):
-    text = SKELETON
-    for key, value in (PARTS | parts).items():
-        text = text.replace(f"@{key}@", value) if isinstance(value, str) else text
-    if "plain" in parts:
-        text = text.replace("{%- if calls %}", parts["plain"] + "{%- if calls %}")
-    if "after" in parts:
-        text = text.replace("{{- eos_token }}\n{%- endif %}\n{%- endfor %}", parts["after"] + "{{- eos_token }}\n{%- endif %}\n{%- endfor %}")
-    return parts.get("macros", "") + "{%- set user_mark = '" + (PARTS | parts)["user"] + "' %}" + text
+    text = "@macros@{%- set user_mark = '@user@' %}" + SKELETON
+    for key, default in PARTS.items():
+        text = text.replace(f"@{key}@", parts.get(key, default))
+    return text
 
 
 def main():

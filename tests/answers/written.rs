@@ -255,3 +255,19 @@ fn every_format_of_calls_has_answers() {
     let missing: Vec<&str> = AnswerFormat::names().filter(|name| !seen.contains(name) && !without_calls.contains(name)).collect();
     assert!(missing.is_empty(), "tests/goldens/answers/written.json has no answers of {missing:?}");
 }
+
+#[test]
+fn long_calls_of_any_format_are_read_in_time() {
+    let (tools, cases) = cases();
+    for case in cases.iter().filter(|case| case.title.ends_with(": calls")) {
+        let long = case.text.replace("Oslo", &"word ".repeat(5_000));
+        let begun = case.text.split("find_train").next().unwrap().repeat(1_000);
+        for (text, calls) in [(long, Some(1)), (begun, None)] {
+            let start = std::time::Instant::now();
+            let pieces: Vec<String> = text.chars().collect::<Vec<char>>().chunks(7).map(|piece| piece.iter().collect()).collect();
+            let answer = streamed(pieces.iter().map(String::as_str), || AnswerReader::new(&case.format, &case.prompt, &tools));
+            assert!(calls.is_none_or(|calls| calls == answer.tool_calls.len()), "{}", case.title);
+            assert!(start.elapsed().as_secs() < 10, "{}: {:?}", case.title, start.elapsed());
+        }
+    }
+}

@@ -37,9 +37,8 @@ fn calls(cursor: &mut Cursor<'_>) -> Step<Found> {
 }
 
 fn call(cursor: &mut Cursor<'_>) -> Step<ToolCall> {
-    let (before, _) = cursor.until(&["<｜tool▁sep｜>", "<｜tool▁call▁end｜>"])?;
+    let before = cursor.word(|c| c != '<')?.trim();
     cursor.expect("<｜tool▁sep｜>")?;
-    let before = before.trim();
     cursor.space();
     let is_fenced = !cursor.comes("{")?;
     let name = if is_fenced { cursor.name()? } else { before }.to_owned();

@@ -12,6 +12,8 @@ pub(super) const FORMAT: Format = Format {
     reasoning: &[THINK],
     // Some models forget the mark before all calls.
     marks: &[Mark::anywhere("<|tool_calls_section_begin|>", section), Mark::anywhere("<|tool_call_begin|>", first)],
+    // Some write the mark before all calls otherwise.
+    silent: &["<|tool_call_section_begin|>", "<|tool_call_section_end|>", "<|tool_calls_section_end|>"],
     ..Format::NONE
 };
 
@@ -36,9 +38,8 @@ fn calls(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
 }
 
 fn call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<ToolCall> {
-    let (id, _) = cursor.until(&["<|tool_call_argument_begin|>", "<|tool_call_end|>"])?;
+    let id = cursor.word(|c| c != '<')?.trim();
     cursor.expect("<|tool_call_argument_begin|>")?;
-    let id = id.trim();
     let name = id.rsplit_once(':').map_or(id, |(name, _)| name);
     let name = name.strip_prefix("functions.").unwrap_or(name);
     let arguments = cursor.object()?;

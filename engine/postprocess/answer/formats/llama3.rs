@@ -22,6 +22,10 @@ fn tagged(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
     if cursor.peek()? == '{' {
         return objects(cursor).map(Found::Calls);
     }
+    if cursor.peek()? == '[' {
+        let calls = python::list(cursor)?;
+        return if calls.is_empty() { Err(Stop::No) } else { Ok(Found::Calls(calls)) };
+    }
     let method = cursor.name()?.strip_suffix(".call").ok_or(Stop::No)?;
     let arguments = python::arguments(cursor)?;
     Ok(Found::Calls(vec![ToolCall { id: None, name: method.to_owned(), arguments }]))

@@ -21,11 +21,10 @@ pub(super) const FORMAT: Format = Format {
 
 /// `id<|tool_call:name|>name<|tool_call:args|>{…}<|tool_call:end|>`
 fn call(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
-    let (id, _) = cursor.until(&["<|tool_call:name|>"])?;
-    let id = Some(id.trim().to_owned()).filter(|id| !id.is_empty());
+    let id = cursor.word(|c| c != '<')?.trim();
+    let id = (!id.is_empty()).then(|| id.to_owned());
     cursor.expect("<|tool_call:name|>")?;
-    let (name, _) = cursor.until(&["<|tool_call:args|>"])?;
-    let name = name.trim().to_owned();
+    let name = cursor.word(|c| c != '<')?.trim().to_owned();
     cursor.expect("<|tool_call:args|>")?;
     let arguments = cursor.object()?;
     let _ = cursor.takes_behind_space("<|tool_call:end|>")?;

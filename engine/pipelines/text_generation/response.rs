@@ -8,8 +8,8 @@ use super::{Answer, Options, TextGeneration};
 use crate::{
     Result,
     postprocess::{
-        answer::{self, AnswerFormat, AnswerReader},
-        response::ResponseTemplate,
+        answer::{self, AnswerFormat, AnswerReader, Part},
+        response::{ResponseReader, ResponseTemplate},
     },
 };
 
@@ -36,6 +36,43 @@ impl Response {
     }
 }
 
+/// What takes an answer apart: by the checkpoint's `response_template`, or by the marks of the model's family.
+#[derive(Debug)]
+pub(super) enum PartsReader<'a> {
+    Template(Box<ResponseReader<'a>>),
+    Marks(Box<AnswerReader>),
+}
+
+impl PartsReader<'_> {
+    pub(super) fn push(&mut self, text: &str) -> Result<Vec<Part>> {
+        match self {
+            Self::Template(reader) => reader.push(text),
+            Self::Marks(reader) => Ok(reader.push(text)),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<Vec<Part>> {
+        match self {
+            Self::Template(reader) => reader.finish(),
+            Self::Marks(reader) => Ok(reader.finish()),
+        }
+    }
+
+    pub(super) fn answer(&self) -> &answer::Answer {
+        match self {
+            Self::Template(reader) => reader.answer(),
+            Self::Marks(reader) => reader.answer(),
+        }
+    }
+
+    fn into_answer(self) -> answer::Answer {
+        match self {
+            Self::Template(reader) => reader.into_answer(),
+            Self::Marks(reader) => reader.into_answer(),
+        }
+    }
+}
+
 impl TextGeneration {
     /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
     /// template this is. `text` and `prompt` are with their special tokens, which are no part of the answer.
@@ -43,25 +80,24 @@ impl TextGeneration {
     /// # Errors
     /// An answer that is not as `response_template` says.
     pub fn parts(&self, text: &str, prompt: &str, options: &Options) -> Result<answer::Answer> {
-        let tools = options.chat.tools.as_deref();
-        if let Some(response) = self.response.as_ref().filter(|_| self.has_response_template()) {
-            let message = response.template()?.parse(text, prompt, tools.unwrap_or_default())?;
-            return Ok(answer::Answer::from_message(&message));
-        }
-        let mut reader = self.answer_reader(prompt, options);
-        reader.push(text);
-        reader.finish();
+        let mut reader = self.parts_reader(prompt, options)?;
+        reader.push(text)?;
+        reader.finish()?;
         Ok(reader.into_answer())
     }
 
     /// What takes an answer to a chat apart as it comes.
-    pub(super) fn answer_reader(&self, prompt: &str, options: &Options) -> AnswerReader {
+    pub(super) fn parts_reader(&self, prompt: &str, options: &Options) -> Result<PartsReader<'_>> {
         let tools = options.chat.tools.as_deref();
-        let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
         let special = self.tokenizer.added_tokens().into_iter().filter(|(_, is_special)| *is_special).map(|(token, _)| token);
         let special: Vec<String> = special.collect();
+        if let Some(response) = self.response.as_ref().filter(|_| self.has_response_template()) {
+            let reader = ResponseReader::new(response.template()?, prompt, tools.unwrap_or_default(), &special)?;
+            return Ok(PartsReader::Template(Box::new(reader)));
+        }
+        let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
         let reader = AnswerReader::new(&AnswerFormat::of_template(template), prompt, tools.unwrap_or_default()).without_tokens(&special);
-        if options.constraint.is_some() { reader.held_to_a_form() } else { reader }
+        Ok(PartsReader::Marks(Box::new(if options.constraint.is_some() { reader.held_to_a_form() } else { reader })))
     }
 
     /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of

@@ -7,6 +7,7 @@
 //! back, white space, quoted marks, calls inside of reasoning) is done once for all formats in [`reader`].
 
 mod cursor;
+mod flow;
 mod format;
 mod formats;
 mod forms;
@@ -17,6 +18,7 @@ mod tools;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use flow::Flow;
 pub use format::AnswerFormat;
 pub use reader::{AnswerReader, Part};
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     Answer, ToolCall,
     cursor::{Cursor, Step, Stop},
+    flow::Flow,
     format::{AnswerFormat, Found, Kind, Mark, Place, Reasoning, Scene, every_reasoning},
     scan::{self, Action, Before, Candidate, Hit},
     tools::Tools,
@@ -137,7 +138,7 @@ impl AnswerReader {
         self.read(true);
         if matches!(self.region, Region::Plain) && !self.has_other {
             // White space beside reasoning and calls is no part of the answer; else it is.
-            let space = std::mem::take(&mut self.content.space);
+            let space = self.content.rest();
             self.show(Kind::Content, space);
         }
         std::mem::take(&mut self.parts)
@@ -219,7 +220,7 @@ impl AnswerReader {
             Ok(Found::Text(kind, marks)) => {
                 self.consume(taken);
                 self.end_region();
-                self.flow(kind).begin();
+                self.flow(kind).begin("\n", true);
                 self.enter(Region::Text(kind, marks));
             }
             Ok(Found::Calls(calls)) => {
@@ -357,15 +358,15 @@ impl AnswerReader {
     fn begin_reasoning(&mut self, closes: Vec<&'static str>) {
         self.answer.reasoning_content.get_or_insert_default();
         self.beside();
-        self.reasoning.begin();
+        self.reasoning.begin("\n", true);
         self.enter(Region::Reasoning(closes));
     }
 
     fn end_region(&mut self) {
         match self.region {
             Region::Plain => return,
-            Region::Reasoning(_) | Region::Text(Kind::Reasoning, _) => self.reasoning.space.clear(),
-            Region::Text(Kind::Content, _) => self.content.space.clear(),
+            Region::Reasoning(_) | Region::Text(Kind::Reasoning, _) => self.reasoning.end(),
+            Region::Text(Kind::Content, _) => self.content.end(),
         }
         self.enter(Region::Plain);
     }
@@ -419,44 +420,4 @@ fn overlap(text: &str, token: &str) -> Option<usize> {
         let start = text.len() - length;
         text.is_char_boundary(start) && token.is_char_boundary(*length) && text.get(start..) == token.get(..*length)
     })
-}
-
-/// A text as it comes, whose white space waits for what follows.
-#[derive(Debug, Clone, Default)]
-struct Flow {
-    space: String,
-    /// Whether white space that comes next is left out.
-    trims: bool,
-    /// Whether anything has been shown.
-    has_text: bool,
-}
-
-impl Flow {
-    /// Another stretch of the text begins, on a line of its own.
-    fn begin(&mut self) {
-        self.space = if self.has_text { "\n".to_owned() } else { String::new() };
-        self.trims = true;
-    }
-
-    /// Something else stands here: white space between it and the beginning is left out.
-    fn beside(&mut self) {
-        if !self.has_text {
-            self.space.clear();
-            self.trims = true;
-        }
-    }
-
-    /// Takes more of the text, and gives what is to be shown.
-    fn add(&mut self, more: &str) -> Option<String> {
-        let more = if self.trims { more.trim_start() } else { more };
-        let text = more.trim_end();
-        if text.is_empty() {
-            self.space.push_str(more);
-            return None;
-        }
-        (self.trims, self.has_text) = (false, true);
-        let shown = std::mem::take(&mut self.space) + text;
-        self.space = more.get(text.len()..).unwrap_or_default().to_owned();
-        Some(shown)
-    }
 }

@@ -104,7 +104,8 @@ fn parse(field: &str, text: &str, parser: &str, args: &Value) -> Result<Value> {
     match parser {
         "text" => Ok(Value::from(stripped)),
         "int" => int(stripped).ok_or_else(|| not("a whole number")),
-        "float" => float(stripped).map(Value::from).ok_or_else(|| not("a number")),
+        // JSON has no numbers for what is none, or has no end.
+        "float" => float(stripped).filter(|number| number.is_finite()).map(Value::from).ok_or_else(|| not("a number that JSON has")),
         "bool" => Ok(Value::from(["true", "1"].contains(&stripped.to_lowercase().as_str()))),
         "json" => json(field, text, stripped, args),
         "xml-inline" => xml_inline(field, text, args),

@@ -2,14 +2,18 @@
 //! from its content. As in version 5 of the reference, the template declares regions of the text, how each begins and ends, and how it
 //! is read.
 
+mod beginnings;
 mod content;
 mod parser;
 mod pattern;
 mod python;
+mod reader;
 mod template;
+mod types;
 
 use serde_json::{Map, Value};
 
+pub use reader::ResponseReader;
 pub use template::ResponseTemplate;
 
 use crate::Result;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::content::unreadable;
-use super::pattern::{Delimiter, Place};
-use super::python::{float, int, strip, whole};
-use super::template::{Field, ResponseTemplate};
+use super::pattern::Place;
+use super::template::{Field, Kind, ResponseTemplate};
+use super::types::Tools;
 use crate::Result;
 
 /// A text on its way to a message.
@@ -14,8 +14,7 @@ pub(super) struct Parser<'t> {
     text: &'t str,
     /// How far the text has been read.
     position: usize,
-    /// The parameters of each tool.
-    tools: Vec<(&'t str, Option<&'t Map<String, Value>>)>,
+    tools: Tools<'t>,
     message: Map<String, Value>,
     /// The region that is open; outside of all, the field for such text, if there is one.
     current: Option<&'t Field>,
@@ -24,24 +23,13 @@ pub(super) struct Parser<'t> {
     is_open: bool,
 }
 
-/// What a delimiter does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Open,
-    Close,
-}
-
 impl<'t> Parser<'t> {
     pub(super) fn new(template: &'t ResponseTemplate, text: &'t str, tools: &'t [Value]) -> Self {
-        let tool = |tool: &'t Value| {
-            let function = tool.get("function").unwrap_or(tool);
-            Some((function.get("name")?.as_str()?, function.pointer("/parameters/properties").and_then(Value::as_object)))
-        };
         let mut parser = Self {
             template,
             text,
             position: 0,
-            tools: tools.iter().filter_map(tool).collect(),
+            tools: Tools::new(tools),
             message: template.defaults.clone(),
             current: None,
             captures: Map::new(),
@@ -96,17 +84,8 @@ impl<'t> Parser<'t> {
 
     /// The next delimiter: the first, of several the longest, a beginning before an end, by name.
     fn next(&self) -> Result<Option<(Kind, &'t Field, Place)>> {
-        let inside = self.current.filter(|field| field.open.is_some());
-        let watched: Vec<(Kind, &'t Field, &'t Delimiter)> = match inside {
-            Some(field) => field.close.iter().map(|close| (Kind::Close, field, close)).collect(),
-            None => {
-                let opens = self.template.fields.iter().filter_map(|field| Some((Kind::Open, field, field.open.as_ref()?)));
-                let close = self.current.and_then(|field| Some((Kind::Close, field, field.close.as_ref()?)));
-                opens.chain(close).collect()
-            }
-        };
         let mut found = Vec::new();
-        for (kind, field, delimiter) in watched {
+        for (kind, field, delimiter) in self.template.watched(self.current) {
             found.extend(delimiter.find(self.text, self.position)?.map(|place| (kind, field, place)));
         }
         Ok(found.into_iter().min_by_key(|(kind, field, place)| (place.start, usize::MAX - place.end, *kind, field.name.as_str())))
@@ -126,9 +105,7 @@ impl<'t> Parser<'t> {
     fn close(&mut self) -> Result<()> {
         if let Some(field) = self.current.filter(|_| self.is_open) {
             let mut value = field.value(&self.body, std::mem::take(&mut self.captures))?;
-            if !self.tools.is_empty() {
-                self.type_arguments(&mut value);
-            }
+            self.tools.type_arguments(&mut value);
             match (&field.join, self.message.get_mut(&field.name)) {
                 (Some(join), previous) => {
                     let text = value.as_str().ok_or_else(|| unreadable(&field.name, format!("not text: {value}")))?;
@@ -152,76 +129,9 @@ impl<'t> Parser<'t> {
     }
 
     fn outside(&mut self) {
-        self.current = self.template.fields.iter().find(|field| field.open.is_none());
+        self.current = self.template.outside();
         self.captures = Map::new();
         self.body.clear();
         self.is_open = false;
     }
-
-    /// Gives the arguments of a call, or of a list of them, the types that its tool declares.
-    fn type_arguments(&self, value: &mut Value) {
-        if let Value::Array(list) = value {
-            list.iter_mut().for_each(|item| self.type_arguments(item));
-            return;
-        }
-        let Some(function) = value.get_mut("function") else { return };
-        let name = function.get("name").and_then(Value::as_str);
-        // Of tools with the same name the last counts.
-        let tool = self.tools.iter().rev().find(|(tool, _)| Some(*tool) == name);
-        let (Some((_, Some(properties))), Some(Value::Object(arguments))) = (tool, function.get_mut("arguments")) else { return };
-        for (key, argument) in arguments.iter_mut() {
-            let types = properties.get(key).map(types).unwrap_or_default();
-            match argument {
-                _ if types.is_empty() => {}
-                Value::String(text) => *argument = typed(text, &types),
-                Value::Array(list) if !types.iter().any(|kind| kind == "array") => {
-                    for item in list {
-                        if let Value::String(text) = item {
-                            *item = typed(text, &types);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The types that a schema allows.
-fn types(schema: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut types: Vec<String> = match schema.get("type") {
-        Some(Value::Array(list)) => list.iter().filter_map(text).collect(),
-        Some(one) => text(one).into_iter().collect(),
-        None => Vec::new(),
-    };
-    for union in ["anyOf", "oneOf"] {
-        types.extend(schema.get(union).and_then(Value::as_array).into_iter().flatten().flat_map(self::types));
-    }
-    if schema.get("nullable").is_some_and(super::content::is_true) && !types.iter().any(|kind| kind == "null") {
-        types.push("null".to_owned());
-    }
-    types
-}
-
-/// A text as the first of some types that it can have, else as it is.
-fn typed(text: &str, types: &[String]) -> Value {
-    let word = strip(text);
-    let read = |kind: &String| match kind.as_str() {
-        "integer" => int(text).or_else(|| float(text).filter(|number| number.fract() == 0.0).map(whole)),
-        "number" => float(text).filter(|number| number.is_finite()).map(|number| {
-            let is_whole = number.fract() == 0.0 && !text.contains('.');
-            if is_whole { whole(number) } else { Value::from(number) }
-        }),
-        "boolean" => match word.to_lowercase().as_str() {
-            "true" | "1" => Some(Value::Bool(true)),
-            "false" | "0" => Some(Value::Bool(false)),
-            _ => None,
-        },
-        "null" => ["null", "None"].contains(&word).then_some(Value::Null),
-        "object" => serde_json::from_str(text).ok().filter(Value::is_object),
-        "array" => serde_json::from_str(text).ok().filter(Value::is_array),
-        _ => None,
-    };
-    types.iter().find_map(read).unwrap_or_else(|| Value::from(text))
 }

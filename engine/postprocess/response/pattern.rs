@@ -3,6 +3,7 @@
 use fancy_regex::Regex;
 use serde_json::{Map, Value};
 
+use super::beginnings::Beginnings;
 use crate::{Error, ErrorKind, Result};
 
 /// A regular expression of Python, in which a dot is any character.
@@ -11,7 +12,7 @@ pub(super) fn compile(pattern: &str) -> std::result::Result<Regex, String> {
 }
 
 /// What Python writes otherwise than the crate `regex`.
-fn translated(pattern: &str) -> String {
+pub(super) fn translated(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     // Inside of `[…]`, and just behind its beginning.
     let (mut inside, mut first) = (false, false);
@@ -66,8 +67,8 @@ pub(super) struct Place {
 pub(super) enum Delimiter {
     /// One of these texts.
     Literals(Vec<String>),
-    /// A regular expression.
-    Pattern(Box<Regex>),
+    /// A regular expression, and what tells where one may begin whose end has not come.
+    Pattern(Box<Regex>, Box<Beginnings>),
 }
 
 impl Delimiter {
@@ -78,7 +79,7 @@ impl Delimiter {
             (Some(_), Some(_)) => wrong(format!("{literal} and {pattern} together; one of them")),
             (None, None) => Ok(None),
             (None, Some(Value::String(regex))) => match compile(regex) {
-                Ok(regex) => Ok(Some(Self::Pattern(Box::new(regex)))),
+                Ok(compiled) => Ok(Some(Self::Pattern(Box::new(compiled), Box::new(Beginnings::new(regex))))),
                 Err(error) => wrong(format!("{pattern}: {error}")),
             },
             (None, Some(other)) => wrong(format!("{pattern}: not a string: {other}")),
@@ -100,7 +101,7 @@ impl Delimiter {
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
             Self::Literals(_) => Vec::new(),
-            Self::Pattern(regex) => regex.capture_names().flatten().collect(),
+            Self::Pattern(regex, _) => regex.capture_names().flatten().collect(),
         }
     }
 
@@ -113,13 +114,30 @@ impl Delimiter {
                 let first = places.min_by_key(|(start, length)| (*start, usize::MAX - length));
                 Ok(first.map(|(start, length)| Place { start, end: start + length, captures: Map::new() }))
             }
-            Self::Pattern(regex) => {
+            Self::Pattern(regex, _) => {
                 let found = regex.captures_from_pos(text, from).map_err(|error| too_hard(regex, &error))?;
                 let Some(found) = found else { return Ok(None) };
                 let names = regex.capture_names().flatten();
                 let captures = names.filter_map(|name| Some((name.to_owned(), Value::from(found.name(name)?.as_str())))).collect();
                 Ok(found.get(0).map(|whole| Place { start: whole.start(), end: whole.end(), captures }))
             }
+        }
+    }
+}
+
+impl Delimiter {
+    /// The first place from a position on where one may begin whose end has not come yet, or may be another one with what follows.
+    pub(super) fn may_begin(&self, text: &str, from: usize) -> Option<usize> {
+        match self {
+            Self::Literals(literals) => {
+                let longest = literals.iter().map(String::len).max().unwrap_or_default();
+                let first = from.max(text.len().saturating_sub(longest));
+                (first..text.len()).find(|place| {
+                    let begins = |rest: &str| literals.iter().any(|literal| literal.len() > rest.len() && literal.starts_with(rest));
+                    text.get(*place..).is_some_and(begins)
+                })
+            }
+            Self::Pattern(_, beginnings) => beginnings.first(text, from),
         }
     }
 }

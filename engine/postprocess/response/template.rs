@@ -32,6 +32,13 @@ pub(super) struct Field {
     pub(super) transform_each: bool,
 }
 
+/// What a delimiter does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Open,
+    Close,
+}
+
 const KEYS: [&str; 5] = ["version", "defaults", "fields", "start_anchor", "start_anchor_pattern"];
 const FIELD_KEYS: [&str; 11] = [
     "open",
@@ -77,6 +84,23 @@ impl ResponseTemplate {
         Ok(Self { defaults, fields, start_anchor })
     }
 
+    /// The field of the text outside of all regions.
+    pub(super) fn outside(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.open.is_none())
+    }
+
+    /// The delimiters that count in the region of a field, or outside of all.
+    pub(super) fn watched<'t>(&'t self, current: Option<&'t Field>) -> Vec<(Kind, &'t Field, &'t Delimiter)> {
+        match current.filter(|field| field.open.is_some()) {
+            Some(field) => field.close.iter().map(|close| (Kind::Close, field, close)).collect(),
+            None => {
+                let opens = self.fields.iter().filter_map(|field| Some((Kind::Open, field, field.open.as_ref()?)));
+                let close = current.and_then(|field| Some((Kind::Close, field, field.close.as_ref()?)));
+                opens.chain(close).collect()
+            }
+        }
+    }
+
     /// What of the message stands in the prompt: all behind the last start of one.
     pub(super) fn message_so_far<'p>(&self, prompt: &'p str) -> Result<&'p str> {
         let (mut begin, mut from) = (0, 0);
@@ -94,6 +118,11 @@ impl ResponseTemplate {
 }
 
 impl Field {
+    /// Whether white space around a text is left out.
+    pub(super) fn strips(&self) -> bool {
+        self.content_args.get("strip").is_none_or(content::is_true)
+    }
+
     fn read(scope: &str, name: &str, field: &Value) -> Result<Self> {
         let wrong = |message: &str| Error::config(format!("{scope}{message}"));
         let object = field.as_object().ok_or_else(|| wrong(": not an object"))?;

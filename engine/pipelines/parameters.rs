@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::near::did_you_mean;
-use crate::{Error, Result, error::in_words};
+use crate::{Error, Result, config, error::in_words};
 
 /// The keyword arguments of a call. Each is taken once; [`Parameters::finish`] refuses what nobody took.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Parameters {
     /// A parameter for which null means something: `Some(None)` where it is null, `None` where it is missing.
     pub fn take_nullable<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<Option<T>>> {
         let Some(value) = self.fields.shift_remove(name) else { return Ok(None) };
-        serde_json::from_value(value).map(Some).map_err(|e| Error::request(&format!("{}.{name}", self.place), in_words(&e)))
+        config::from_value(value).map(Some).map_err(|e| Error::request(&format!("{}.{name}", self.place), in_words(&e)))
     }
 
     /// The parameters of an inner call that are themselves an object (`tokenize_kwargs`, `generate_kwargs`).

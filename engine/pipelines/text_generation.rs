@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    config::{GenerationConfig, GenerationDefaults, ModelConfig},
+    config::{GenerationConfig, GenerationDefaults, ModelConfig, integer},
     generate::{self, Constraint, Generated, LanguageModel, Settings, Steps, TextStream, stopping::StopWhen},
     model::{Model, Pretrained},
     preprocess::text::{
@@ -232,8 +232,8 @@ impl TextGeneration {
             let prefix = self.tokenizer.encode(&options.prefix, None, &EncodeOptions::default().without_special_tokens())?.ids.len();
             for (length, new_tokens) in [("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")] {
                 let given = |name: &str| options.generation.get(name).or_else(|| self.defaults.get(name));
-                if let (Some(length_given), None) = (given(length).and_then(Value::as_u64), given(new_tokens)) {
-                    arguments.insert(length.into(), json!(length_given.saturating_add(prefix as u64)));
+                if let (Some(length_given), None) = (given(length).and_then(integer), given(new_tokens)) {
+                    arguments.insert(length.into(), json!(length_given.saturating_add(prefix as i64)));
                 }
             }
         }

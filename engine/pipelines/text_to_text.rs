@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    config::{GenerationConfig, GenerationDefaults, ModelConfig},
+    config::{GenerationConfig, GenerationDefaults, ModelConfig, integer},
     generate::{self, Constraint, Generated, Helpers, LanguageModel, Settings, Steps, TextStream, Unread},
     model::{Model, Pretrained},
     preprocess::text::{EncodeOptions, Tokenizer, Truncation, clean_up_tokenization},
@@ -109,7 +109,7 @@ impl TextToText {
     pub(crate) fn configuration(&self, options: &Options) -> Result<GenerationConfig> {
         let mut arguments = Map::from_iter([("num_beams".to_owned(), json!(4))]);
         // A length that is the checkpoint's own is not the library's default of 20.
-        if self.defaults.get("max_length").and_then(Value::as_i64).is_none_or(|length| length == 20) {
+        if self.defaults.get("max_length").and_then(integer).is_none_or(|length| length == 20) {
             arguments.insert("max_new_tokens".into(), json!(256));
         }
         for (name, value) in self.own.iter().filter(|(name, _)| GenerationConfig::knows(name)) {
@@ -230,7 +230,7 @@ impl TextToText {
         let tokenizer = self.tokenizer.clone();
         // Of two models in one, the second writes.
         let writer = self.config.value().get("decoder");
-        let integer = |field: &str| self.config.integer(field).or_else(|| writer?.get(field)?.as_i64());
+        let integer = |field: &str| self.config.integer(field).or_else(|| integer(writer?.get(field)?));
         let size = |field: &str| integer(field).and_then(|n| usize::try_from(n).ok());
         let vocab_size = size("vocab_size").unwrap_or(0);
         let hold = |constraint: &Constraint| self.words.hold(constraint, config, &self.tokenizer, vocab_size);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::watermarking::watermarking;
 use super::{EarlyStopping, GenerationConfig};
+use crate::config::from_value;
 use crate::error::in_words;
 use crate::{Error, Result};
 
@@ -12,7 +13,8 @@ impl GenerationConfig {
     /// Every field, with the library's default where it is missing.
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self> {
         let early_stopping = match fields.0.get("early_stopping") {
-            None | Some(Value::Null | Value::Bool(false)) => EarlyStopping::Heuristic,
+            // The reference asks whether it is `True`, which 1 is not.
+            None | Some(Value::Null | Value::Bool(false) | Value::Number(_)) => EarlyStopping::Heuristic,
             Some(Value::Bool(true)) => EarlyStopping::Always,
             Some(Value::String(never)) if never == "never" => EarlyStopping::Never,
             Some(other) => return Err(Error::request("early_stopping", format!("must be a boolean or \"never\", not {other}"))),
@@ -80,7 +82,7 @@ pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
 impl Fields<'_> {
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let value = self.0.get(name).cloned().unwrap_or_default();
-        serde_json::from_value(value).map_err(|e| Error::request(name, in_words(&e)))
+        from_value(value).map_err(|e| Error::request(name, in_words(&e)))
     }
 
     /// A row of tokens; as the reference has it also as the only one of a batch.

@@ -18,6 +18,7 @@ use fields::Fields;
 use others::{is_off, is_without_effect};
 pub use watermarking::Watermarking;
 
+use super::truth;
 use crate::{Error, ErrorKind, Result};
 
 /// When beam search stops looking for better sequences.
@@ -135,7 +136,7 @@ impl GenerationConfig {
                 _ => fields.insert(name.clone(), value.clone()),
             };
         }
-        let sampling = fields.get("do_sample").or(pipeline.get("do_sample")) == Some(&Value::Bool(true));
+        let sampling = fields.get("do_sample").or(pipeline.get("do_sample")).and_then(truth) == Some(true);
         let max_length_is_set = fields.contains_key("max_length");
         for (name, value) in pipeline {
             let skip = (name == "max_new_tokens" && max_length_is_set) || (SAMPLING.contains(&name.as_str()) && !sampling);

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::config::{integer, truth};
+
 /// Of a parameter that changes the tokens and that this version does not have, whether a value turns it off; `None` for other names.
 /// The reference itself has most of them only in repositories of code.
 pub(super) fn is_off(name: &str, value: &Value) -> Option<bool> {
@@ -9,7 +11,7 @@ pub(super) fn is_off(name: &str, value: &Value) -> Option<bool> {
     let off = match name {
         "num_beam_groups" => number(&[0.0, 1.0]),
         "diversity_penalty" | "penalty_alpha" => number(&[0.0]),
-        "token_healing" | "use_mtp" | "is_assistant" => value == &Value::Bool(false),
+        "token_healing" | "use_mtp" | "is_assistant" => truth(value) == Some(false),
         "constraints" | "force_words_ids" | "dola_layers" | "assistant_early_exit" | "speculation_type" => false,
         _ => return None,
     };
@@ -33,12 +35,12 @@ const CACHES: &[&str] = &[
 /// other names. What a checkpoint says about these does not matter.
 pub(super) fn is_without_effect(name: &str, value: &Value) -> Option<bool> {
     let without = match name {
-        "use_cache" | "disable_compile" | "low_memory" => value.is_boolean(),
+        "use_cache" | "disable_compile" | "low_memory" => truth(value).is_some(),
         "cache_implementation" => value.as_str().is_some_and(|name| CACHES.contains(&name)),
         "cache_config" | "compile_config" => value.is_object(),
-        "max_cache_len" => value.is_u64(),
-        "prefill_chunk_size" => value.as_u64().is_some_and(|size| size > 0),
-        "output_attentions" | "output_hidden_states" => value == &Value::Bool(false),
+        "max_cache_len" => integer(value).is_some_and(|length| length >= 0),
+        "prefill_chunk_size" => integer(value).is_some_and(|size| size > 0),
+        "output_attentions" | "output_hidden_states" => truth(value) == Some(false),
         "continuous_batching_config" => false,
         _ => return None,
     };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Parameters;
 use crate::{
     Error, Result,
-    config::ModelConfig,
+    config::{ClassName, ModelConfig},
     postprocess::scores::{FunctionToApply, descending},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Label {
     /// The label's name in `id2label`.
-    pub label: String,
+    pub label: ClassName,
     /// Its score: a probability, unless [`FunctionToApply::None`] leaves the logits as they are.
     pub score: f32,
 }
@@ -21,7 +21,7 @@ pub struct Label {
 /// The best labels of a row of scores.
 pub(crate) fn best(config: &ModelConfig, scores: &[f32], top_k: usize) -> Result<Vec<Label>> {
     let best = descending(scores).into_iter().take(top_k);
-    best.map(|id| Ok(Label { label: config.label(id)?.to_string(), score: scores[id] })).collect()
+    best.map(|id| Ok(Label { label: config.labels().get(id)?.clone(), score: scores[id] })).collect()
 }
 
 /// What `config.json` asks for: nothing for a regression, a sigmoid for one label or several independent ones, else a softmax.
@@ -29,7 +29,7 @@ pub(crate) fn default_function(config: &ModelConfig) -> FunctionToApply {
     match config.problem_type() {
         Some("regression") => FunctionToApply::None,
         Some("multi_label_classification") => FunctionToApply::Sigmoid,
-        _ if config.labels().len() == 1 => FunctionToApply::Sigmoid,
+        _ if config.labels().count() == 1 => FunctionToApply::Sigmoid,
         _ => FunctionToApply::Softmax,
     }
 }

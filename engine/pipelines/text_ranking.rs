@@ -113,7 +113,7 @@ impl Pipeline for TextRanking {
     };
 
     fn load(pretrained: &Pretrained) -> Result<Self> {
-        let labels = pretrained.config.labels().len();
+        let labels = pretrained.config.labels().count();
         if labels != 1 {
             let name = pretrained.checkpoint.name();
             return Err(Error::unsupported(format!("{name}: a model for ranking has one class, not {labels} (config.json: id2label)")));

@@ -15,6 +15,7 @@ use super::{
 pub use crate::postprocess::entities::{AggregationStrategy, Entity};
 use crate::{
     Error, Result,
+    config::ClassName,
     model::Pretrained,
     postprocess::{
         entities::{Aggregation, Token, merge_overlapping},
@@ -58,7 +59,7 @@ pub struct Options {
     /// How the labels of tokens become those of words and entities.
     pub aggregation_strategy: AggregationStrategy,
     /// The labels to leave out.
-    pub ignore_labels: Vec<String>,
+    pub ignore_labels: Vec<ClassName>,
     /// Read a text longer than the model's length in windows, each of which repeats so many tokens of the one before.
     /// Without it, what is too long is cut off.
     pub stride: Option<usize>,
@@ -205,7 +206,10 @@ impl TokenClassification {
         let join = |words| self.model.tokenizer.convert_tokens_to_string(words);
         let aggregation = Aggregation { strategy: options.aggregation_strategy, labels: self.model.config.labels(), join: &join };
         let mut entities = aggregation.entities(tokens)?;
-        entities.retain(|entity| !options.ignore_labels.contains(&entity.entity));
+        // As in Python: where null is ignored, so is each entity, which has either no `entity` or no `entity_group`.
+        let ignored = |label: &ClassName| options.ignore_labels.iter().any(|other| other.is(label));
+        let all = ignored(&ClassName::Other(Value::Null));
+        entities.retain(|entity| !all && !ignored(&entity.entity));
         Ok(entities)
     }
 }

@@ -118,12 +118,13 @@ impl Pipeline for ZeroShotClassification {
         fields: &[],
         parameters: &["candidate_labels", "hypothesis_template", "multi_label", "batch_size"],
         medium: Medium::Text,
-        suits: |config| config.label_ids().iter().any(|(label, _)| entails(label)),
+        suits: |config| config.label_ids().is_ok_and(|labels| labels.iter().any(|(label, _)| entails(label))),
         load: boxed::<Self>,
     };
 
     fn load(pretrained: &Pretrained) -> Result<Self> {
-        let found = pretrained.config.label_ids().into_iter().find(|(label, _)| entails(label));
+        let labels = pretrained.config.label_ids().map_err(|e| e.at(pretrained.checkpoint.name()))?;
+        let found = labels.into_iter().find(|(label, _)| entails(label));
         if found.is_none() {
             tracing::warn!("config.json: label2id: no label begins with entail, so the last class is taken for entailment");
         }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    config::{ClassName, Labels},
+};
 
 /// How the labels of tokens become those of words and entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -47,7 +50,7 @@ pub struct Token {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     /// The label of a token, or that of a group without its `B-` or `I-`.
-    pub entity: String,
+    pub entity: ClassName,
     /// Its probability; the mean over a group.
     pub score: f32,
     /// The token's place; `None` for groups.
@@ -80,7 +83,7 @@ pub struct Aggregation<'a> {
     /// How to aggregate.
     pub strategy: AggregationStrategy,
     /// The name of each label.
-    pub labels: &'a [String],
+    pub labels: &'a Labels,
     /// The text of some tokens.
     pub join: &'a dyn Fn(Vec<String>) -> Result<String>,
 }
@@ -96,7 +99,16 @@ impl Aggregation<'_> {
         if self.strategy == AggregationStrategy::None {
             return Ok(labelled);
         }
-        labelled.chunk_by(|last, next| continues(&last.entity, &next.entity)).map(|group| self.group(group)).collect()
+        let labels = labelled.iter().map(|entity| text(&entity.entity)).collect::<Result<Vec<_>>>()?;
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for end in 1..=labelled.len() {
+            if end == labelled.len() || !continues(labels[end - 1], labels[end]) {
+                groups.push(self.group(labels[start], &labelled[start..end])?);
+                start = end;
+            }
+        }
+        Ok(groups)
     }
 
     fn token(&self, token: &Token) -> Result<Entity> {
@@ -121,10 +133,10 @@ impl Aggregation<'_> {
         Ok(Entity { entity, score, index: None, word, start, end })
     }
 
-    fn group(&self, parts: &[Entity]) -> Result<Entity> {
+    fn group(&self, label: &str, parts: &[Entity]) -> Result<Entity> {
         let [first, ..] = parts else { return Err(Error::new(crate::ErrorKind::Runtime, "a group without tokens")) };
         Ok(Entity {
-            entity: first.entity.split_once('-').map_or(first.entity.as_str(), |(_, rest)| rest).to_string(),
+            entity: label.split_once('-').map_or(label, |(_, rest)| rest).into(),
             score: parts.iter().map(|part| part.score).sum::<f32>() / parts.len() as f32,
             index: None,
             word: (self.join)(parts.iter().map(|part| part.word.clone()).collect())?,
@@ -133,12 +145,20 @@ impl Aggregation<'_> {
         })
     }
 
-    fn best(&self, scores: &[f32]) -> Result<(String, f32)> {
+    fn best(&self, scores: &[f32]) -> Result<(ClassName, f32)> {
         let best = scores.iter().enumerate().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let (id, score) = best.ok_or_else(|| Error::config("config.json: id2label: no labels"))?;
-        let label = self.labels.get(id).ok_or_else(|| Error::config(format!("config.json: id2label names no class {id}")))?;
-        Ok((label.clone(), *score))
+        Ok((self.labels.get(id)?.clone(), *score))
     }
+}
+
+/// Groups are made by what their labels begin with, which only strings do.
+fn text(label: &ClassName) -> Result<&str> {
+    label.as_str().ok_or_else(|| {
+        Error::config(format!(
+            "config.json: id2label: {label} is no string, so tokens cannot be grouped; use the aggregation_strategy none"
+        ))
+    })
 }
 
 /// The tokens of each word; the first token begins one in any case.
@@ -186,9 +206,15 @@ pub fn merge_overlapping(mut entities: Vec<Entity>) -> Vec<Entity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ModelConfig;
 
-    fn labels() -> Vec<String> {
-        ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "X-Y"].map(String::from).to_vec()
+    fn labels() -> Labels {
+        named(&["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "X-Y"])
+    }
+
+    fn named(names: &[&str]) -> Labels {
+        let names = names.iter().enumerate().map(|(id, name)| (id.to_string(), (*name).into())).collect();
+        ModelConfig::new(serde_json::json!({"id2label": serde_json::Value::Object(names)})).unwrap().labels().clone()
     }
 
     /// Tokens with one sure label each; those that begin with `##` continue a word.
@@ -209,7 +235,7 @@ mod tests {
     fn aggregate(strategy: AggregationStrategy, tokens: &[Token]) -> Vec<(String, String)> {
         let join = |words: Vec<String>| Ok(words.join(" ").replace(" ##", ""));
         let entities = Aggregation { strategy, labels: &labels(), join: &join }.entities(tokens).unwrap();
-        entities.into_iter().map(|entity| (entity.entity, entity.word)).collect()
+        entities.into_iter().map(|entity| (entity.entity.to_string(), entity.word)).collect()
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -243,20 +269,14 @@ mod tests {
         // A continuation without a beginning is a word of its own.
         assert_eq!(aggregate(AggregationStrategy::First, &tokens(&[("##x", 0)])), pairs(&[("O", "##x")]));
         let join = |words: Vec<String>| Ok(words.concat());
-        let aggregation = Aggregation { strategy: AggregationStrategy::Simple, labels: &labels()[..2], join: &join };
-        assert!(aggregation.entities(&tokens(&[("a", 3)])).unwrap_err().to_string().contains("no class 3"));
+        let aggregation = Aggregation { strategy: AggregationStrategy::Simple, labels: &named(&["O", "B-PER"]), join: &join };
+        assert!(aggregation.entities(&tokens(&[("a", 3)])).unwrap_err().to_string().contains("class 3"));
     }
 
     #[test]
     fn overlapping_entities_merge() {
-        let entity = |start, end, score| Entity {
-            entity: String::new(),
-            score,
-            index: None,
-            word: String::new(),
-            start: Some(start),
-            end: Some(end),
-        };
+        let entity =
+            |start, end, score| Entity { entity: "".into(), score, index: None, word: String::new(), start: Some(start), end: Some(end) };
         let spans = |merged: Vec<Entity>| merged.iter().filter_map(|e| e.start.zip(e.end)).collect::<Vec<_>>();
         let merged = merge_overlapping(vec![entity(5, 9, 0.5), entity(0, 3, 0.1), entity(2, 6, 0.9), entity(5, 9, 0.8)]);
         assert_eq!(spans(merged.clone()), [(2, 6)]);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Files;
 use super::vocabulary::{TokenizerJson, damaged};
-use crate::Result;
+use crate::{Error, Result};
 
 /// The special tokens that have a name in every tokenizer, in the order of the reference.
 pub(crate) const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
@@ -75,6 +75,14 @@ impl Special {
         }
     }
 
+    /// As `special_tokens_map.json` has it: all of its tokens are special.
+    fn marked(self) -> Self {
+        match self {
+            Self::Token(token) => Self::Token(Token { special: true, ..token }),
+            text => text,
+        }
+    }
+
     fn parse(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(text.clone())),
@@ -97,8 +105,31 @@ pub(crate) struct Init {
     pub(crate) additional: Option<Vec<Special>>,
     /// Named tokens of this model alone, such as an image token.
     pub(crate) model_specific: Vec<(String, Special)>,
+    named: Named,
     /// By id.
     pub(crate) added_tokens: BTreeMap<u32, Token>,
+}
+
+/// Named tokens of a model alone, in the order in which the reference sets them; of one name the last counts, in the place of the first.
+#[derive(Debug, Default)]
+struct Named {
+    first: Vec<(String, Special)>,
+    others: Vec<(String, Special)>,
+    /// Of `extra_special_tokens`, and those that are plain texts.
+    own: Vec<(String, Special)>,
+}
+
+impl Named {
+    fn in_order(self) -> Vec<(String, Special)> {
+        let mut all: Vec<(String, Special)> = Vec::new();
+        for (name, special) in self.first.into_iter().chain(self.others).chain(self.own) {
+            match all.iter_mut().find(|(named, _)| *named == name) {
+                Some((_, existing)) => *existing = special,
+                None => all.push((name, special)),
+            }
+        }
+        all
+    }
 }
 
 impl Init {
@@ -107,7 +138,7 @@ impl Init {
     pub(crate) fn read(files: &dyn Files, config: Map<String, Value>, json: Option<&TokenizerJson>) -> Result<Self> {
         let mut init = Self::default();
         let decoder = config.get("added_tokens_decoder").cloned();
-        init.take_config(config, json.is_some());
+        init.take_config(config, json.is_some())?;
         match decoder {
             Some(decoder) => {
                 let decoder = BTreeMap::<u32, Token>::deserialize(decoder)
@@ -116,6 +147,11 @@ impl Init {
             }
             None => init.take_older_files(files, json)?,
         }
+        // Where the newer list was given, the older one is dropped.
+        if init.extra.is_some() {
+            (init.additional, init.named.first) = (None, Vec::new());
+        }
+        init.model_specific = std::mem::take(&mut init.named).in_order();
         for (_, special) in &mut init.special {
             if let Some(found) =
                 special.as_ref().and_then(|special| init.added_tokens.values().find(|token| token.content == special.content()))
@@ -126,49 +162,62 @@ impl Init {
         Ok(init)
     }
 
-    fn take_config(&mut self, config: Map<String, Value>, has_json: bool) {
-        let mut extra = Value::Null;
-        let mut additional = Value::Null;
+    fn take_config(&mut self, config: Map<String, Value>, has_json: bool) -> Result<()> {
+        let mut extra = None;
+        let mut additional = None;
         for (key, value) in config {
             match key.as_str() {
                 "added_tokens_decoder" | "tokenizer_class" | "auto_map" | "chat_template" => {}
                 // tokenizer.json knows better.
                 "add_bos_token" | "add_eos_token" if has_json => {}
-                "extra_special_tokens" => extra = value,
-                "additional_special_tokens" => additional = value,
+                "extra_special_tokens" => extra = Some(value),
+                "additional_special_tokens" => additional = Some(value),
                 _ if NAMED.contains(&key.as_str()) => self.special.push((key, Special::parse(&value))),
-                _ if key.ends_with("_token") && Special::parse(&value).is_some() => {
-                    self.set_model_specific(&key, Special::parse(&value));
+                _ if key.ends_with("_token") && value.is_string() => {
+                    self.named.own.extend(Special::parse(&value).map(|special| (key, special)))
+                }
+                _ if key.ends_with("_token") && value.get("__type").is_some_and(|kind| kind == "AddedToken") => {
+                    self.named.others.extend(Special::parse(&value).map(|special| (key, special)));
                 }
                 _ => {
                     self.settings.insert(key, value);
                 }
             }
         }
-        let is_empty = match &extra {
-            Value::Array(list) => list.is_empty(),
-            Value::Object(map) => map.is_empty(),
-            _ => true,
-        };
-        self.take_extra(if is_empty && !additional.is_null() { &additional } else { &extra });
+        // As the reference renames it: where the newer list holds nothing, the older one is it.
+        if !extra.as_ref().is_some_and(holds_something) && additional.is_some() {
+            extra = additional.take();
+        }
+        match &extra {
+            Some(Value::Object(map)) => self.named.own.extend(named(map)?),
+            Some(Value::Array(list)) => self.extra = Some(specials(list, "extra_special_tokens")?),
+            Some(Value::Null) => self.extra = Some(Vec::new()),
+            Some(other) => return Err(no_tokens("extra_special_tokens", other)),
+            None => {}
+        }
+        if self.extra.is_none() {
+            self.take_additional(additional.as_ref())?;
+        }
+        Ok(())
     }
 
-    fn take_extra(&mut self, extra: &Value) {
-        match extra {
-            Value::Array(_) => self.extra.get_or_insert_default().extend(specials(extra)),
-            Value::Object(map) => {
-                for (name, value) in map {
-                    self.set_model_specific(name, Special::parse(value));
-                }
-            }
-            _ => {}
+    /// `additional_special_tokens`, where they were not renamed; a later file's take the place of an earlier one's.
+    fn take_additional(&mut self, additional: Option<&Value>) -> Result<()> {
+        const NAME: &str = "additional_special_tokens";
+        match additional {
+            Some(Value::Object(map)) => (self.additional, self.named.first) = (None, named(map)?),
+            Some(Value::Array(list)) => (self.additional, self.named.first) = (Some(specials(list, NAME)?), Vec::new()),
+            Some(Value::Null) => (self.additional, self.named.first) = (None, Vec::new()),
+            Some(other) => return Err(no_tokens(NAME, other)),
+            None => {}
         }
+        Ok(())
     }
 
     /// Before `added_tokens_decoder`, tokens were spread over more files.
     fn take_older_files(&mut self, files: &dyn Files, json: Option<&TokenizerJson>) -> Result<()> {
         if let Some(map) = read_json(files, "special_tokens_map.json")? {
-            self.take_special_tokens_map(map);
+            self.take_special_tokens_map(map)?;
         }
         if let Some(added) = read_json(files, "added_tokens.json")? {
             self.take_added_tokens(&added);
@@ -179,19 +228,31 @@ impl Init {
         Ok(())
     }
 
-    fn take_special_tokens_map(&mut self, map: Map<String, Value>) {
+    fn take_special_tokens_map(&mut self, map: Map<String, Value>) -> Result<()> {
         for (key, value) in map {
-            let special = Special::parse(&value).map(|special| match special {
-                Special::Token(token) => Special::Token(Token { special: true, ..token }),
-                text => text,
-            });
+            let special = Special::parse(&value).map(Special::marked);
             match key.as_str() {
-                "additional_special_tokens" => self.additional = Some(specials(&value)),
-                "extra_special_tokens" => self.take_extra(&value),
+                "additional_special_tokens" => self.take_additional(Some(&value))?,
+                "extra_special_tokens" => match &value {
+                    Value::Array(list) => {
+                        let extra = self.extra.get_or_insert_default();
+                        for special in specials(list, &key)?.into_iter().map(Special::marked) {
+                            if !extra.contains(&special) {
+                                extra.push(special);
+                            }
+                        }
+                    }
+                    Value::Object(map) => {
+                        self.extra = None;
+                        self.named.own.extend(named(map)?);
+                    }
+                    other => return Err(no_tokens(&key, other)),
+                },
                 _ if NAMED.contains(&key.as_str()) => self.set(&key, special),
-                _ => self.set_model_specific(&key, special),
+                _ => self.named.others.extend(special.map(|special| (key, special))),
             }
         }
+        Ok(())
     }
 
     fn take_added_tokens(&mut self, added: &Map<String, Value>) {
@@ -201,14 +262,6 @@ impl Init {
             let is_special = special.into_iter().any(|special| special.content() == content);
             let token = Token { normalized: Some(!is_special), special: is_special, ..Token::new(content) };
             self.added_tokens.insert(id, token);
-        }
-    }
-
-    fn set_model_specific(&mut self, name: &str, special: Option<Special>) {
-        let Some(special) = special else { return };
-        match self.model_specific.iter_mut().find(|(named, _)| named == name) {
-            Some((_, existing)) => *existing = special,
-            None => self.model_specific.push((name.to_owned(), special)),
         }
     }
 
@@ -264,8 +317,31 @@ impl Init {
     }
 }
 
-fn specials(list: &Value) -> Vec<Special> {
-    list.as_array().map(|list| list.iter().filter_map(Special::parse).collect()).unwrap_or_default()
+/// The tokens of a list.
+fn specials(list: &[Value], name: &str) -> Result<Vec<Special>> {
+    list.iter().map(|token| Special::parse(token).ok_or_else(|| no_tokens(name, token))).collect()
+}
+
+/// Tokens with names.
+fn named(map: &Map<String, Value>) -> Result<Vec<(String, Special)>> {
+    let special = |name: &String, value| Special::parse(value).map(|special| (name.clone(), special)).ok_or_else(|| no_tokens(name, value));
+    map.iter().map(|(name, value)| special(name, value)).collect()
+}
+
+fn no_tokens(name: &str, value: &Value) -> Error {
+    let shown: String = value.to_string().chars().take(80).collect();
+    damaged("tokenizer_config.json", format!("{name}: {shown} is no token, and no list or object of tokens"))
+}
+
+/// Python's `bool` of a list or an object.
+fn holds_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        other => crate::config::truth(other).unwrap_or(false),
+    }
 }
 
 /// A file that holds one JSON object; `None` when it is not there.

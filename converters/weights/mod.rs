@@ -71,23 +71,16 @@ impl Tensors {
 
     /// Maps the files that an index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) names; `resolve` finds them.
     ///
-    /// Tensors of the files that the index does not list are there as well, as in the reference.
+    /// As in the reference, an index says no more than which files there are: their tensors are there whether it lists them or not, of
+    /// one that several hold the last counts, and one that none holds is missing only where it is needed.
     ///
     /// # Errors
-    /// As [`Tensors::open`]; an index that is no valid JSON, or that lists a tensor which its file does not hold.
+    /// As [`Tensors::open`]; an index that is no valid JSON.
     pub fn open_indexed(index: &Path, resolve: &dyn Fn(&str) -> Result<PathBuf>) -> Result<Self> {
-        let weight_map = index::weight_map(index)?;
-        let shards: std::collections::BTreeSet<&str> = weight_map.values().map(String::as_str).collect();
         let mut tensors = Self { paths: Vec::new(), contents: Vec::new(), infos: BTreeMap::new() };
-        for shard in shards {
-            for (name, info) in tensors.add(&resolve(shard)?)? {
-                if weight_map.get(&name).is_none_or(|listed| listed == shard) {
-                    tensors.infos.insert(name, info);
-                }
-            }
-        }
-        if let Some((name, shard)) = weight_map.iter().find(|(name, _)| !tensors.infos.contains_key(*name)) {
-            return Err(Error::checkpoint(format!("{}: tensor `{name}` should be in `{shard}`, which does not hold it", index.display())));
+        for shard in index::shards(index)? {
+            let found = tensors.add(&resolve(&shard)?)?;
+            tensors.infos.extend(found);
         }
         Ok(tensors)
     }

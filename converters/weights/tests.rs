@@ -46,11 +46,26 @@ fn opens_shards_with_and_without_an_index() {
 }
 
 #[test]
-fn the_index_decides_which_of_two_files_counts() {
+fn the_last_of_two_files_counts() {
     let (one, two) = (safetensors(&[("a", &[1.0])]), safetensors(&[("a", &[2.0]), ("b", &[3.0])]));
     let index = br#"{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#;
     let dir = folder(&[("1.safetensors", &one), ("2.safetensors", &two), ("model.safetensors.index.json", index)]);
-    assert_eq!(open_indexed(dir.path()).unwrap().to_f32("a").unwrap(), [1.0]);
+    assert_eq!(open_indexed(dir.path()).unwrap().to_f32("a").unwrap(), [2.0]);
+}
+
+#[test]
+fn an_index_says_only_which_files_there_are() {
+    let (one, two) = (safetensors(&[("a", &[1.0])]), safetensors(&[("b", &[2.0])]));
+    for index in [
+        r#"{"weight_map":{"a":"1.safetensors","nowhere":"deep/2.safetensors"}}"#,
+        r#"{"weight_map":{"b":"1.safetensors","a":"deep/2.safetensors"}}"#,
+    ] {
+        let dir = folder(&[("1.safetensors", &one), ("model.safetensors.index.json", index.as_bytes())]);
+        fs::create_dir(dir.path().join("deep")).unwrap();
+        fs::write(dir.path().join("deep/2.safetensors"), &two).unwrap();
+        let tensors = open_indexed(dir.path()).unwrap();
+        assert_eq!(tensors.names().collect::<Vec<_>>(), ["a", "b"], "{index}");
+    }
 }
 
 #[test]
@@ -79,7 +94,8 @@ fn names_the_file_that_is_wrong() {
 fn names_what_is_wrong_with_an_index() {
     let a = safetensors(&[("a", &[1.0])]);
     let cases = [
-        (r#"{"weight_map":{"a":"1.safetensors","b":"1.safetensors"}}"#, "tensor `b` should be in `1.safetensors`, which does not hold it"),
+        (r#"{"weight_map":{"a":"x/../../1.safetensors"}}"#, "tensor `a` has `x/../../1.safetensors`, which is no file name"),
+        (r#"{"weight_map":{"a":"/1.safetensors"}}"#, "tensor `a` has `/1.safetensors`, which is no file name"),
         (r#"{"weight_map":{"a":"../1.safetensors"}}"#, "tensor `a` has `../1.safetensors`, which is no file name"),
         (r#"{"weight_map":{"a":"2.safetensors"}}"#, "2.safetensors: "),
         (r#"{"weights":{}}"#, "model.safetensors.index.json: missing field `weight_map`"),

@@ -23,7 +23,8 @@ struct Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let defaults = json!({"num_key_value_heads": 8, "max_position_embeddings": 262_144, "rms_norm_eps": 1e-5});
+    let defaults =
+        json!({"num_key_value_heads": 8, "max_position_embeddings": 262_144, "rms_norm_eps": 1e-5, "partial_rotary_factor": 0.5});
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
     let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
@@ -36,7 +37,6 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         last_norm: "final_layernorm",
         mixer: &mixer,
         mixture: &feed_forward,
-        frequencies: vec![cfg.frequencies(&cfg.rope.clone().or_partial(0.5))?],
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -32,7 +32,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 
 /// The graph of a model of this kind, with what it takes for fields that are not there.
 pub(crate) fn mixed(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
-    let cfg = Config::of(request, defaults)?;
+    let mut cfg = Config::of(request, defaults)?;
+    if defaults.get("partial_rotary_factor").is_none() {
+        cfg.rope = cfg.rope.whole();
+    }
     let (own, chosen): (Own, Chosen) = (request.config_over(defaults)?, request.config_over(defaults)?);
     let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
     let projected = |w: &Weights, part: &str, x: &Tensor| match part {

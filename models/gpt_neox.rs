@@ -58,11 +58,12 @@ impl Config {
 const TURNING: f64 = 0.25;
 
 /// What older configs call their rotary parameters.
-const OLDER_NAMES: &[(&str, &str)] = &[("rotary_emb_base", "rope_theta"), ("rotary_pct", "partial_rotary_factor")];
+const OLDER_NAMES: &[(&str, &str)] =
+    &[("rotary_emb_base", "rope_theta"), ("partial_rotary_factor", "unread"), ("rotary_pct", "partial_rotary_factor")];
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let rope = request.config_mapped::<RopeConfig>(OLDER_NAMES)?.or_partial(TURNING);
+    let rope = request.config_mapped::<RopeConfig>(OLDER_NAMES)?.in_part(TURNING);
     let (graph, w) = request.graph("model");
     let base = w.base("gpt_neox");
     let decoding = heads::decoding(request, &graph);

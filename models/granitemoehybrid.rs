@@ -4,7 +4,7 @@
 use formers_converters::{
     Error, Result, Weights,
     graph::{Body, Tensor},
-    layers::linear_no_bias,
+    layers::{RopeConfig, linear_no_bias},
 };
 use serde::Deserialize;
 
@@ -42,13 +42,16 @@ impl Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let (cfg, own): (_, Own) =
+    let (mut cfg, own): (Config, Own) =
         (Config::of(request, &granite::defaults())?, request.config_mapped(&[("layers_block_type", "layer_types")])?);
     let rotary = match own.position_embedding_type.as_deref() {
         None | Some("nope") => None,
         Some("rope") => Some(0),
         Some(other) => return Err(Error::unsupported(format!("config.json: position_embedding_type {other:?} is not known"))),
     };
+    if rotary.is_none() {
+        cfg.rope = RopeConfig::default();
+    }
     let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         (!own.attends(layer)).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))

@@ -69,9 +69,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The config, with what a relative takes for fields that are not there.
+    /// The config, with what a relative takes for fields that are not there. Only those that take a `partial_rotary_factor` read it.
     pub(crate) fn of(request: &Request, defaults: &Value) -> Result<Self> {
-        Ok(Self { rope: request.config_over(defaults)?, ..request.config_over(defaults)? })
+        let rope: RopeConfig = request.config_over(defaults)?;
+        let rope = match defaults.get("partial_rotary_factor").and_then(Value::as_f64) {
+            Some(part) => rope.in_part(part),
+            None => rope,
+        };
+        Ok(Self { rope, ..request.config_over(defaults)? })
     }
 
     /// Adds the rotary positions that a relative takes where the config says nothing of them.

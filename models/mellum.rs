@@ -38,7 +38,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
             "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
         },
     });
-    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    cfg.rope = cfg.rope.whole();
     let mixture = |w: &Weights, x: &Tensor, layer: usize| {
         (!own.is_dense(layer)).then(|| {
             let w = w.pp("mlp");

@@ -30,7 +30,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "num_attention_heads": 48, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 196_608,
         "rope_theta": 5_000_000.0, "num_experts_per_tok": 8,
     });
-    let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
+    let part = own.rotary_dim.map_or(1.0, |turning| turning as f64 / cfg.head_dim() as f64);
+    cfg.rope = cfg.rope.in_part(part);
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = mixtral::scope(w);
         let scores = scores(&w.pp("gate"), x).sigmoid();
@@ -39,8 +41,5 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         Some(gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x))
     };
     let projected = olmo2::normed(&cfg);
-    let rope =
-        own.rotary_dim.map_or_else(|| cfg.rope.clone(), |turning| cfg.rope.clone().or_partial(turning as f64 / cfg.head_dim() as f64));
-    let frequencies = vec![cfg.frequencies(&rope)?];
-    decoder(request, &cfg, &Variant { mixture: &mixture, projected: &projected, frequencies, ..Variant::new(&cfg)? })
+    decoder(request, &cfg, &Variant { mixture: &mixture, projected: &projected, ..Variant::new(&cfg)? })
 }

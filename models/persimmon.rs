@@ -27,6 +27,7 @@ struct Own {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({
         "num_attention_heads": 64, "hidden_act": "relu2", "max_position_embeddings": 16_384, "layer_norm_eps": 1e-5, "qk_layernorm": true,
+        "partial_rotary_factor": 0.5,
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let norm = Norm::Layer { epsilon: own.layer_norm_eps, bias: true };
@@ -42,7 +43,6 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         last_norm: "final_layernorm",
         mlp: Mlp::Plain { names: ["dense_h_to_4h", "dense_4h_to_h"], bias: true },
         mixer: &attention,
-        frequencies: vec![cfg.frequencies(&cfg.rope.clone().or_partial(0.5))?],
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -13,8 +13,10 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "phi3",
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     old_names(request)?;
-    let cfg =
-        Config::of(request, &json!({"rms_norm_eps": 1e-5, "max_position_embeddings": 4096, "original_max_position_embeddings": 4096}))?;
+    let cfg = Config::of(
+        request,
+        &json!({"rms_norm_eps": 1e-5, "max_position_embeddings": 4096, "original_max_position_embeddings": 4096, "partial_rotary_factor": 1.0}),
+    )?;
     let variant = Variant { fused: true, mlp: Mlp::Fused, window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }
@@ -28,6 +30,9 @@ fn old_names(request: &Request) -> Result<()> {
             return Err(Error::unsupported(format!(
                 "config.json: {field} has type {kind:?}, an old name; write \"longrope\", which it means"
             )));
+        }
+        if !matches!(kind, "" | "default" | "longrope") {
+            return Err(Error::unsupported(format!("config.json: {field} has type {kind:?}; this architecture has only \"longrope\"")));
         }
     }
     Ok(())

@@ -53,7 +53,8 @@ pub(crate) fn hybrid(
     defaults: &Value,
     mixture: &dyn Fn(&Config, &Weights, &Tensor, usize) -> Option<Tensor>,
 ) -> Result<Vec<Body>> {
-    let (cfg, delta): (_, DeltaNet) = (Config::of(request, defaults)?, request.config()?);
+    let (mut cfg, delta): (Config, DeltaNet) = (Config::of(request, defaults)?, request.config()?);
+    cfg.rope = cfg.rope.in_part(0.25);
     let norm = Norm::RmsPlusOne(cfg.rms_norm_eps);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         Some(if delta.attends(layer) {
@@ -62,13 +63,7 @@ pub(crate) fn hybrid(
             delta.of(&cfg, &w.pp("linear_attn"), &layers.states, x, layer)
         })
     };
-    let variant = Variant {
-        norm,
-        mixer: &mixer,
-        mixture: &|w, x, layer| mixture(&cfg, w, x, layer),
-        frequencies: vec![cfg.frequencies(&cfg.rope.clone().or_partial(0.25))?],
-        ..Variant::new(&cfg)?
-    };
+    let variant = Variant { norm, mixer: &mixer, mixture: &|w, x, layer| mixture(&cfg, w, x, layer), ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }
 

@@ -16,6 +16,20 @@ pub struct RopeConfig {
     original_max_position_embeddings: Option<f64>,
     rope_parameters: Option<Parameters>,
     rope_scaling: Option<Parameters>,
+    #[serde(skip)]
+    turning: Turning,
+}
+
+/// What an architecture makes of `partial_rotary_factor`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum Turning {
+    /// Nothing: heads turn as a whole.
+    #[default]
+    Whole,
+    /// The reference reads it, and then fails, because heads turn as a whole.
+    OnlyWhole,
+    /// So much of a head turns; this where the config does not say.
+    Part(f64),
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -92,11 +106,17 @@ impl RopeConfig {
         Self { rope_parameters: of(&self.rope_parameters), rope_scaling: of(&self.rope_scaling), ..self.clone() }
     }
 
-    /// The same parameters, with this part of a head turning where they say none.
+    /// The same parameters for an architecture that reads `partial_rotary_factor`, with this part of a head turning where they say none.
+    /// Others turn whole heads, whatever the config says.
     #[must_use]
-    pub fn or_partial(mut self, partial_rotary_factor: f64) -> Self {
-        self.partial_rotary_factor.get_or_insert(partial_rotary_factor);
-        self
+    pub fn in_part(self, partial_rotary_factor: f64) -> Self {
+        Self { turning: Turning::Part(partial_rotary_factor), ..self }
+    }
+
+    /// The same parameters for an architecture that fails where they say that a part of a head turns.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { turning: Turning::OnlyWhole, ..self }
     }
 
     /// What DeepSeek's attention multiplies its scores with beside the usual: `(0.1 · mscale_all_dim · ln factor + 1)²`.
@@ -116,14 +136,27 @@ impl RopeConfig {
         let none = Parameters::default();
         let p = self.rope_scaling.as_ref().or(self.rope_parameters.as_ref()).unwrap_or(&none);
         let base = p.rope_theta.or(self.rope_theta).unwrap_or(theta);
-        let part = p.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0);
+        let kind = p.rope_type.as_deref().or(p.r#type.as_deref()).unwrap_or("default");
+        let given = p.partial_rotary_factor.or(self.partial_rotary_factor);
+        let part = match (kind, self.turning) {
+            ("proportional", _) => given.unwrap_or(1.0),
+            (_, Turning::Part(part)) => given.unwrap_or(part),
+            ("default", Turning::Whole) => 1.0,
+            // Of other types the reference reads it whatever the architecture.
+            _ if given.is_some_and(|part| (head_size as f64 * part) as usize != head_size) => {
+                return Err(Error::config(format!(
+                    "config.json: partial_rotary_factor: whole heads turn in this architecture, of which rope_type {kind} makes no part"
+                )));
+            }
+            _ => 1.0,
+        };
         let size = (head_size as f64 * part) as usize;
         if !(2..=MAX_SIZE).contains(&size) || size > head_size || !(base.is_finite() && base > 0.0) {
             return Err(Error::config(format!("rotary positions: {size} of {head_size} components with rope_theta {base} make no sense")));
         }
         let original = self.original_max_position_embeddings.or(p.original_max_position_embeddings);
         let scaling = Scaling { p, base, size, max: max_position_embeddings, original: original.unwrap_or(max_position_embeddings as f64) };
-        match p.rope_type.as_deref().or(p.r#type.as_deref()).unwrap_or("default") {
+        match kind {
             "default" => Ok(fixed(scaling.usual(), 1.0)),
             "linear" => scaling.linear(),
             "dynamic" => match p.alpha.filter(|&alpha| alpha != 0.0) {

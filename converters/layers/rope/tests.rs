@@ -77,7 +77,15 @@ fn layers_of_different_types_have_their_own_parameters() {
 #[test]
 fn fewer_components_turn_than_a_head_has() {
     let config = json!({"partial_rotary_factor": 0.25});
-    assert_eq!(frequencies(config).unwrap().inverse, [1.0, 0.01]);
+    let read = |config: &Value| RopeConfig::deserialize(config).unwrap();
+    assert_eq!(read(&config).in_part(1.0).frequencies(16, 10_000.0, 64).unwrap().inverse, [1.0, 0.01]);
+    assert_eq!(read(&json!({})).in_part(0.25).frequencies(16, 10_000.0, 64).unwrap().inverse, [1.0, 0.01]);
+    // Architectures that do not know of it turn whole heads, and fail where the reference does.
+    assert_eq!(read(&config).frequencies(16, 10_000.0, 64).unwrap().inverse.len(), 8);
+    assert!(read(&config).whole().frequencies(16, 10_000.0, 64).is_err());
+    let linear = json!({"partial_rotary_factor": 0.25, "rope_scaling": {"rope_type": "linear", "factor": 2.0}});
+    assert!(read(&linear).frequencies(16, 10_000.0, 64).unwrap_err().to_string().contains("partial_rotary_factor"));
+    assert_eq!(read(&linear).in_part(1.0).frequencies(16, 10_000.0, 64).unwrap().inverse, [0.5, 0.005]);
 }
 
 #[test]
@@ -86,7 +94,7 @@ fn bad_parameters_are_errors() {
         (json!({"rope_scaling": {"rope_type": "linear"}}), "lacks factor"),
         (json!({"rope_scaling": {"rope_type": "spiral"}}), "spiral"),
         (json!({"rope_theta": 0.0}), "rope_theta"),
-        (json!({"partial_rotary_factor": 1e9}), "components"),
+        (json!({"partial_rotary_factor": 1e9, "rope_scaling": {"rope_type": "llama3"}}), "partial_rotary_factor"),
         (json!({"rope_scaling": {"type": "longrope", "long_factor": [1.0], "short_factor": [1.0]}}), "long_factor"),
     ] {
         let error = frequencies(config).unwrap_err().to_string();

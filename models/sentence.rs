@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use formers_converters::{
     Dtype, Result, Weights,
-    graph::{Graph, Tensor},
-    layers::{Activation, linear_if},
+    graph::{Body, Graph, Tensor},
+    layers::{Activation, linear_if, linear_no_bias},
     weights::Tensors,
 };
 
@@ -26,6 +26,8 @@ pub enum Module {
         tensors: Arc<Tensors>,
         /// Applied to the result.
         activation: Activation,
+        /// Whether what goes in is added, by `residual.weight` where sizes differ.
+        use_residual: bool,
     },
     /// Layer normalization, `norm.weight` and `norm.bias`.
     LayerNorm {
@@ -53,6 +55,19 @@ pub enum Pooling {
     LastToken,
 }
 
+/// A graph of these modules alone, for hidden states of this width that another graph gives: `token_embeddings` and `attention_mask` become
+/// `sentence_embedding`.
+///
+/// # Errors
+/// Weights that do not fit.
+pub fn graph(modules: &[Module], width: usize) -> Result<Body> {
+    let graph = Graph::new("modules", Dtype::F32);
+    let hidden = graph.input("token_embeddings", Dtype::F32, &["batch_size".into(), "sequence_length".into(), width.into()]);
+    let attention_mask = graph.input("attention_mask", Dtype::I64, &["batch_size".into(), "sequence_length".into()]);
+    embed(&graph, modules, &hidden, &attention_mask)?;
+    graph.finish()
+}
+
 /// Gives `sentence_embedding` where the checkpoint has such modules.
 pub(crate) fn embed(graph: &Graph, modules: &[Module], hidden: &Tensor, attention_mask: &Tensor) -> Result<()> {
     if modules.is_empty() {
@@ -67,9 +82,16 @@ pub(crate) fn embed(graph: &Graph, modules: &[Module], hidden: &Tensor, attentio
                 let text = graph.range(&x.dim(1)).greater_or_equal(&prompt_length).cast(Dtype::I64);
                 pool(graph, modes, &x, &(attention_mask * text.unsqueeze(&[0])))
             }
-            Module::Dense { tensors, activation } => {
-                let weights = Weights::new(graph, tensors.clone()).pp("linear");
-                let y = activation.of(&linear_if(&weights, &x, weights.has("bias")));
+            Module::Dense { tensors, activation, use_residual } => {
+                let weights = Weights::new(graph, tensors.clone());
+                let linear = weights.pp("linear");
+                let y = activation.of(&linear_if(&linear, &x, linear.has("bias")));
+                let residual = weights.pp("residual");
+                let y = match (use_residual, residual.exists()) {
+                    (false, _) => y,
+                    (true, true) => y + linear_no_bias(&residual, &x),
+                    (true, false) => y + &x,
+                };
                 weights.check()?;
                 y
             }

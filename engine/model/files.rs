@@ -20,7 +20,12 @@ impl Pretrained {
         folders.extend(paths.filter(|path| !path.is_empty()).map(|path| format!("{}/", path.trim_end_matches('/'))));
 
         let mut files: BTreeSet<String> = match self.source()? {
-            Source::Onnx => onnx::files(self)?.into_iter().collect(),
+            Source::Onnx => {
+                // What its modules have of their own is run on what the graph gives.
+                let each = folders.iter().skip(1).map(|folder| weights::files(&self.checkpoint, folder));
+                let modules = each.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+                onnx::files(self)?.into_iter().chain(modules).collect()
+            }
             _ => {
                 let each = folders.iter().map(|folder| weights::files(&self.checkpoint, folder));
                 each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()

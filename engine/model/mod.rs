@@ -1,5 +1,6 @@
 //! A checkpoint becomes sessions: its own graph from safetensors, or the ONNX files that it ships.
 
+mod adapter;
 mod convert;
 pub mod converted;
 mod export;
@@ -56,6 +57,9 @@ impl Pretrained {
             Some(config) => Some(config),
             None => genai::config(&checkpoint)?,
         };
+        if config.is_none() {
+            adapter::refuse(&checkpoint)?;
+        }
         let config = config.ok_or_else(|| {
             Error::new(
                 crate::ErrorKind::Checkpoint,
@@ -93,6 +97,10 @@ impl Pretrained {
         let known = formers_models::find(self.config.model_type()).is_some();
         let weights = weights::exist(&self.checkpoint);
         let onnx = onnx::exist(&self.checkpoint);
+        // Ready-made graphs have in them what they are to have.
+        if self.options.source == Source::Safetensors || self.options.source == Source::Auto && (known && weights || !onnx) {
+            adapter::refuse(&self.checkpoint)?;
+        }
         match self.options.source {
             Source::Auto if known && weights && convert::storage(&self.options).is_err() && onnx::files(self).is_ok() => Ok(Source::Onnx),
             Source::Auto if known && weights => Ok(Source::Safetensors),

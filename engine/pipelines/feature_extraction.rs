@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use formers_models::Head;
 use ndarray::{Array1, Array2, ArrayViewD, Axis, Ix1, Ix2};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::{
     Medium, Parameters, Pipeline, Task,
@@ -18,15 +18,18 @@ use crate::{
     Error, ErrorKind, Result,
     model::{Pretrained, SentenceConfig},
     preprocess::text::{EncodeOptions, Encoding, Tokenizer},
-    session::Device,
+    session::{Device, Session, Value},
 };
 
 /// Hidden states and embeddings of texts.
 #[derive(Debug)]
 pub struct FeatureExtraction {
     model: TextModel,
-    hidden: String,
+    /// The output with a vector for each token.
+    hidden: Option<String>,
     sentence: SentenceConfig,
+    /// What the checkpoint puts on top of a graph that does not have it.
+    modules: Option<Session>,
 }
 
 /// How the vectors of the tokens become one.
@@ -85,8 +88,9 @@ impl FeatureExtraction {
     }
 
     fn states(&self, texts: &[&str], options: &EncodeOptions, batch_size: Option<NonZeroUsize>) -> Vec<Result<Array2<f32>>> {
-        keep_errors(self.encode(texts, options), |encodings| {
-            self.model.run(batch_size, &encodings, &[Output::Tokens(&self.hidden)], |_, views| matrix(&views[0]))
+        keep_errors(self.encode(texts, options), |encodings| match self.hidden() {
+            Ok(hidden) => self.model.run(batch_size, &encodings, &[Output::Tokens(hidden)], |_, views| matrix(&views[0])),
+            Err(_) => encodings.iter().map(|_| self.hidden().map(|_| Array2::default((0, 0)))).collect(),
         })
     }
 
@@ -97,26 +101,56 @@ impl FeatureExtraction {
 
     /// One vector for each of many texts, in their order; a text that fails does not harm the others.
     pub fn embed_many(&self, texts: &[&str], options: &Options) -> Vec<Result<Array1<f32>>> {
-        let normalized = |mut vector: Array1<f32>| {
+        let own = options.pooling == Pooling::Model;
+        let finished = |mut vector: Array1<f32>| {
+            if own {
+                vector.slice_collapse(ndarray::s![..self.sentence.kept(vector.len())]);
+            }
             if options.normalize {
                 let length = vector.dot(&vector).sqrt().max(1e-12);
                 vector /= length;
             }
             vector
         };
-        let own = options.pooling == Pooling::Model;
         let texts: Vec<String> = texts.iter().map(|text| if own { self.sentence.prepare(text) } else { text.to_string() }).collect();
         let mut encode = options.encode;
         if own && encode.max_length.is_none() {
             encode.max_length = self.sentence.max_seq_length;
         }
-        let modules = own && self.model.has_output("sentence_embedding");
-        let output = if modules { Output::Row("sentence_embedding") } else { Output::Tokens(&self.hidden) };
+        let pooled = own && self.model.has_output("sentence_embedding");
+        let output = match self.hidden() {
+            _ if pooled => Output::Row("sentence_embedding"),
+            Ok(hidden) => Output::Tokens(hidden),
+            Err(_) => return texts.iter().map(|_| self.hidden().map(|_| Array1::default(0))).collect(),
+        };
         keep_errors(self.encode(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &encode), |encodings| {
             self.model.run(options.batch_size, &encodings, &[output], |_, views| match options.pooling {
-                Pooling::Model if modules => vector(&views[0]).map(normalized),
-                pooling => pool(pooling, &matrix(&views[0])?).map(normalized),
+                Pooling::Model if pooled => vector(&views[0]).map(finished),
+                Pooling::Model if let Some(modules) = &self.modules => self.embedding(modules, matrix(&views[0])?).map(finished),
+                pooling => pool(pooling, &matrix(&views[0])?).map(finished),
             })
+        })
+    }
+
+    /// What the checkpoint's modules make of the vectors of a text's tokens. `hidden`: (tokens, width)
+    fn embedding(&self, modules: &Session, hidden: Array2<f32>) -> Result<Array1<f32>> {
+        let tokens = hidden.nrows();
+        let mut inputs = vec![
+            ("token_embeddings", Value::from(hidden.insert_axis(Axis(0)))),
+            ("attention_mask", Value::new(&[1, tokens], vec![1i64; tokens])?),
+        ];
+        if modules.input("prompt_length").is_some() {
+            inputs.push(("prompt_length", Value::from(ndarray::arr1(&[self.model.prompt_length as i64]))));
+        }
+        let outputs = modules.run(inputs)?;
+        let found = outputs.f32("sentence_embedding")?;
+        vector(&found.index_axis(Axis(0), 0))
+    }
+
+    fn hidden(&self) -> Result<&str> {
+        self.hidden.as_deref().ok_or_else(|| {
+            let outputs = self.model.outputs().join(", ");
+            Error::unsupported(format!("the model gives no hidden states, only {outputs}; of such a model there is only pooling \"model\""))
         })
     }
 
@@ -151,25 +185,30 @@ impl Pipeline for FeatureExtraction {
         // Of two axes they are one row for each text, such as the logits of a classifier.
         let of_tokens = |name: &&str| outputs.contains(name) && !model.has_axes(name, 2);
         let hidden = ["last_hidden_state", "token_embeddings", "logits"].into_iter().find(of_tokens);
-        let hidden = hidden.ok_or_else(|| {
+        let pooled = outputs.contains(&"sentence_embedding");
+        if hidden.is_none() && !pooled {
             let message = format!("the model gives no hidden states, only {}; convert it without its head", outputs.join(", "));
-            Error::unsupported(message).at(pretrained.checkpoint.name())
-        })?;
-        let hidden = hidden.to_string();
+            return Err(Error::unsupported(message).at(pretrained.checkpoint.name()));
+        }
+        let hidden = hidden.map(str::to_owned);
+        let modules = match &hidden {
+            Some(hidden) if !pooled => pretrained.modules(model.width(hidden)?).map_err(|e| e.at(pretrained.checkpoint.name()))?,
+            _ => None,
+        };
         let sentence = SentenceConfig::read(&pretrained.checkpoint, &pretrained.config, model.tokenizer.model_max_length())?;
         if sentence.prompt.is_some() {
             model.prompt_length = prompt_length(&model.tokenizer, &sentence.prepare(""))?;
         }
-        Ok(Self { model, hidden, sentence })
+        Ok(Self { model, hidden, sentence, modules })
     }
 
-    fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
+    fn call_many(&self, inputs: &[Json], mut parameters: Parameters) -> Result<Vec<Result<Json>>> {
         let pooling: Option<String> = parameters.take("pooling")?;
         let normalize = parameters.take("normalize")?;
         let batch_size = parameters.take("batch_size")?;
-        let truncation: Option<Value> = parameters.take("truncation")?;
+        let truncation: Option<Json> = parameters.take("truncation")?;
         // Tensors and lists are the same JSON.
-        let _: Option<Value> = parameters.take("return_tensors")?;
+        let _: Option<Json> = parameters.take("return_tensors")?;
         let mut tokenize = parameters.take_object("tokenize_kwargs")?;
         parameters.finish(Self::TASK.parameters)?;
         if let Some(truncation) = &truncation {

@@ -108,7 +108,7 @@ impl Pipeline for TextRanking {
         fields: &["query", "texts[]"],
         parameters: &["top_k", "return_documents", "raw_scores", "batch_size"],
         medium: Medium::Text,
-        suits: |config| config.labels().len() == 1,
+        suits: |config| config.labels().count() == 1,
         load: boxed::<Self>,
     };
 

@@ -449,3 +449,45 @@ fn other_places() {
 fn golden(name: &str) -> String {
     super::golden(name).to_string_lossy().into_owned()
 }
+
+#[test]
+fn adapters() {
+    const CONFIG: &str = r#"{"peft_type": "LORA", "base_model_name_or_path": "org/base", "task_type": "SEQ_CLS"}"#;
+    check(
+        "text-classification",
+        "bert/sequence_classification",
+        &[
+            Fault {
+                what: "beside the weights of its model",
+                spoil: |f| fs::write(f.join("adapter_config.json"), CONFIG).unwrap(),
+                kind: Unsupported,
+                says: &["adapter_config.json", "LORA", "org/base", "merge"],
+            },
+            Fault {
+                what: "alone",
+                spoil: |f| {
+                    fs::write(f.join("adapter_config.json"), CONFIG).unwrap();
+                    fs::rename(f.join(WEIGHTS), f.join("adapter_model.safetensors")).unwrap();
+                    fs::remove_file(f.join("config.json")).unwrap();
+                },
+                kind: Unsupported,
+                says: &["adapter_config.json", "org/base"],
+            },
+            Fault {
+                what: "with the config of its model",
+                spoil: |f| {
+                    fs::write(f.join("adapter_config.json"), "{}").unwrap();
+                    fs::rename(f.join(WEIGHTS), f.join("adapter_model.safetensors")).unwrap();
+                },
+                kind: Unsupported,
+                says: &["adapter_config.json", "not supported"],
+            },
+            Fault {
+                what: "whose config is no JSON",
+                spoil: |f| fs::write(f.join("adapter_config.json"), "{").unwrap(),
+                kind: Config,
+                says: &["adapter_config.json"],
+            },
+        ],
+    );
+}

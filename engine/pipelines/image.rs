@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 
 use formers_models::Head;
-use ndarray::{ArrayViewD, Axis};
+use ndarray::{ArrayD, ArrayViewD, Axis};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::arguments::string;
+use super::{arguments::string, fixed::Fixed};
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
@@ -28,17 +28,24 @@ pub(crate) struct ImageModel {
     pub(crate) config: ModelConfig,
     processor: ImageProcessor,
     model: Model,
+    /// What its graph takes no other batches than.
+    fixed: Fixed,
 }
 
 impl ImageModel {
     pub(crate) fn load(pretrained: &Pretrained, head: Head) -> Result<Self> {
         let model = pretrained.model(head)?;
         let checkpoint = &pretrained.checkpoint;
-        model.session("model")?.check_inputs(&["pixel_values"]).map_err(|e| e.at(checkpoint.name()))?;
+        let session = model.session("model")?;
+        session.check_inputs(&["pixel_values"]).map_err(|e| e.at(checkpoint.name()))?;
+        if session.is_own() && head == Head::ImageClassification {
+            pretrained.config.labels().check(session.output("logits")).map_err(|e| e.at(checkpoint.name()))?;
+        }
+        let fixed = Fixed::of_pictures(session.input("pixel_values")).map_err(|e| e.at(checkpoint.name()))?;
         let (preprocessor, processor) = (checkpoint.json("preprocessor_config.json")?, checkpoint.json("processor_config.json")?);
         let processor = ImageProcessor::from_configs(preprocessor.as_ref(), processor.as_ref(), pretrained.config.model_type())
             .map_err(|e| e.at(checkpoint.name()))?;
-        Ok(Self { config: pretrained.config.clone(), processor, model })
+        Ok(Self { config: pretrained.config.clone(), processor, model, fixed })
     }
 
     /// Runs every picture and reads its row of an output, no more than `batch_size` at once; results are in the order of the pictures, and
@@ -51,6 +58,7 @@ impl ImageModel {
         read: impl Fn(ArrayViewD<f32>) -> Result<T>,
     ) -> Vec<Result<T>> {
         let most = batch_size.map_or(BATCH, NonZeroUsize::get);
+        let most = self.fixed.rows.map_or(most, |rows| most.min(rows));
         let mut results = Vec::new();
         let mut images = images.into_iter().peekable();
         while images.peek().is_some() {
@@ -72,31 +80,33 @@ impl ImageModel {
         let good: Vec<_> = prepared.iter().filter_map(|p| p.as_ref().ok().map(|f| f.pixel_values.view())).collect();
         if good.len() > 1
             && let Ok(batch) = ndarray::concatenate(Axis(0), &good)
-            && let Ok(answers) = self.forward(Value::from(batch.into_dyn()), good.len(), output, read)
+            && let Ok(answers) = self.forward(batch.into_dyn(), good.len(), output, read)
         {
             let mut answers = answers.into_iter();
             let lost = || Err(Error::new(ErrorKind::Runtime, "a picture was left out of its batch"));
             return prepared.into_iter().map(|p| p.and_then(|_| answers.next().unwrap_or_else(lost))).collect();
         }
         // One by one: a lone picture, sizes that differ, or one that spoils the batch.
-        let alone = |features: ImageFeatures| self.forward(Value::from(features.pixel_values.into_dyn()), 1, output, read)?.swap_remove(0);
+        let alone = |features: ImageFeatures| self.forward(features.pixel_values.into_dyn(), 1, output, read)?.swap_remove(0);
         prepared.into_iter().map(|p| p.and_then(alone)).collect()
     }
 
     fn forward<T>(
         &self,
-        pixel_values: Value,
+        pixel_values: ArrayD<f32>,
         count: usize,
         output: &str,
         read: &impl Fn(ArrayViewD<f32>) -> Result<T>,
     ) -> Result<Vec<Result<T>>> {
-        let outputs = self.model.run("model", vec![("pixel_values", pixel_values)], &[output])?;
+        let pixel_values = self.fixed.filled(&pixel_values).unwrap_or(pixel_values);
+        let rows = pixel_values.len_of(Axis(0));
+        let outputs = self.model.run("model", vec![("pixel_values", Value::from(pixel_values))], &[output])?;
         let array = outputs.f32(output)?;
-        if array.ndim() < 2 || array.len_of(Axis(0)) != count {
+        if array.ndim() < 2 || array.len_of(Axis(0)) != rows {
             let message = format!("output {output:?} has shape {:?} for {count} pictures", array.shape());
             return Err(Error::new(ErrorKind::Runtime, message));
         }
-        Ok(array.outer_iter().map(read).collect())
+        Ok(array.outer_iter().take(count).map(read).collect())
     }
 }
 

@@ -12,6 +12,8 @@ mod batches;
 mod builder;
 #[cfg(feature = "text")]
 mod constraint;
+#[cfg(any(feature = "text", feature = "image"))]
+mod fixed;
 #[cfg(feature = "image")]
 mod image;
 mod labels;

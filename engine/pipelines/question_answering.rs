@@ -124,6 +124,7 @@ impl QuestionAnswering {
             return Err(Error::unsupported("the tokenizer does not know where tokens lie in the text, so answers cannot be found in it"));
         }
         let longest = options.max_seq_len.unwrap_or_else(|| self.model.tokenizer.model_max_length().unwrap_or(usize::MAX).min(384));
+        let longest = longest.min(self.model.tokenizer.fixed_length().unwrap_or(longest));
         let stride = options.doc_stride.unwrap_or((longest / 2).min(128));
         if stride > longest {
             return Err(Error::request("parameters.doc_stride", format!("{stride} is larger than max_seq_len, {longest}")));

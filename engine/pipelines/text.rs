@@ -8,7 +8,7 @@ use std::{
 use formers_models::Head;
 use ndarray::{Array2, ArrayViewD, Axis, Slice};
 
-use super::usage;
+use super::{fixed::Fixed, usage};
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
@@ -39,6 +39,8 @@ pub(crate) struct TextModel {
     pub(crate) config: ModelConfig,
     /// How many tokens at the start are a prompt, for models that leave it out.
     pub(crate) prompt_length: usize,
+    /// What its graph takes no other batches than.
+    fixed: Fixed,
     model: Model,
 }
 
@@ -67,8 +69,21 @@ impl TextModel {
     /// The model comes first: where it does not suit the task, a missing tokenizer is no wonder.
     pub(crate) fn with_tokenizer(pretrained: &Pretrained, head: Head, tokenizer: impl FnOnce() -> Result<Tokenizer>) -> Result<Self> {
         let model = pretrained.model(head)?;
-        model.session("model")?.check_inputs(INPUTS).map_err(|e| e.at(pretrained.checkpoint.name()))?;
-        Ok(Self { tokenizer: tokenizer()?, config: pretrained.config.clone(), prompt_length: 0, model })
+        let session = model.session("model")?;
+        session.check_inputs(INPUTS).map_err(|e| e.at(pretrained.checkpoint.name()))?;
+        if session.is_own() && matches!(head, Head::SequenceClassification | Head::TokenClassification) {
+            pretrained.config.labels().check(session.output("logits")).map_err(|e| e.at(pretrained.checkpoint.name()))?;
+        }
+        let fixed = Fixed::of_texts(session.inputs()).map_err(|e| e.at(pretrained.checkpoint.name()))?;
+        let masked = session.input("attention_mask").is_some();
+        let mut tokenizer = tokenizer()?;
+        if let Some(length) = fixed.length {
+            tokenizer.fit(length);
+            if !masked {
+                tracing::warn!("the model takes texts of {length} tokens and no attention_mask, so that it reads padding as well");
+            }
+        }
+        Ok(Self { tokenizer, config: pretrained.config.clone(), prompt_length: 0, fixed, model })
     }
 
     /// Whether the model gives this output.
@@ -79,6 +94,16 @@ impl TextModel {
     /// Whether the model gives this output with so many axes.
     pub(crate) fn has_axes(&self, name: &str, axes: usize) -> bool {
         self.model.session("model").ok().and_then(|s| s.output(name)).is_some_and(|port| port.shape.len() == axes)
+    }
+
+    /// How many numbers an output has for each token.
+    pub(crate) fn width(&self, name: &str) -> Result<usize> {
+        match self.model.session("model")?.output(name).and_then(|port| port.shape.last()) {
+            Some(Dim::Fixed(width)) => Ok(*width),
+            _ => self.config.integer("hidden_size").and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+                Error::config(format!("config.json: hidden_size is missing, and the model does not say how wide its output `{name}` is"))
+            }),
+        }
     }
 
     /// Where the model runs.
@@ -103,9 +128,11 @@ impl TextModel {
         let mut results: Vec<Option<Result<T>>> = encodings.iter().map(|e| self.unfit(e.len()).map(Err)).collect();
         let fitting = |batch: Vec<usize>| batch.into_iter().filter(|&index| results[index].is_none()).collect::<Vec<_>>();
         let limits = Limits {
-            rows: batch_size.map_or(MOST_ROWS, |most| most.get().min(MOST_ROWS)),
+            rows: batch_size.map_or(MOST_ROWS, NonZeroUsize::get).min(MOST_ROWS).min(self.fixed.rows.unwrap_or(MOST_ROWS)),
             tokens: self.token_budget(outputs),
-            same_length: formers_models::sees_padding(self.config.model_type()) || formers_models::couples_rows(self.config.value()),
+            least: self.fixed.length.unwrap_or(0),
+            same_length: self.fixed.length.is_none()
+                && (formers_models::sees_padding(self.config.model_type()) || formers_models::couples_rows(self.config.value())),
         };
         let batches = batches(encodings, &limits);
         let batches: Vec<Vec<usize>> = batches.into_iter().map(fitting).filter(|batch| !batch.is_empty()).collect();
@@ -230,7 +257,7 @@ impl TextModel {
                 _ if !typed => Array2::zeros(batch.input_ids.raw_dim()),
                 _ => batch.token_type_ids.clone(),
             };
-            (port.name.as_str(), Value::from(array))
+            (port.name.as_str(), Value::from(self.fixed.filled(&array).unwrap_or(array)))
         });
         let names: Vec<&str> = outputs.iter().map(|o| o.name()).collect();
         Ok((session.run_with(inputs.collect::<Vec<_>>(), Some(&names), None)?, length))
@@ -238,7 +265,8 @@ impl TextModel {
 
     /// Padded on the right, whatever the tokenizer says, so that each text keeps the positions that it has alone.
     fn batch(&self, encodings: &[&Encoding]) -> Result<Batch> {
-        self.tokenizer.pad_batch(encodings, &Padding { side: Some(Side::Right), ..Padding::default() })
+        let padding = Padding { side: Some(Side::Right), max_length: self.fixed.length, ..Padding::default() };
+        self.tokenizer.pad_batch(encodings, &padding)
     }
 
     fn read_row<T>(
@@ -306,6 +334,8 @@ struct Limits {
     rows: usize,
     /// With padding.
     tokens: usize,
+    /// Shorter inputs are padded to so many tokens.
+    least: usize,
     /// No padding at all.
     same_length: bool,
 }
@@ -317,7 +347,7 @@ fn batches(encodings: &[&Encoding], limits: &Limits) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut longest = 0;
     for index in order {
-        let length = encodings[index].len();
+        let length = encodings[index].len().max(limits.least);
         let fits = |batch: &Vec<usize>| batch.len() < limits.rows && (batch.len() + 1) * longest <= limits.tokens;
         match batches.last_mut() {
             Some(batch) if fits(batch) && (length == longest || !limits.same_length) => batch.push(index),

@@ -207,11 +207,16 @@ impl Tokenizer {
         self.padded(encoding, options)
     }
 
+    /// The length, or where that is less the one that the model is for.
+    fn within(&self, length: Option<usize>) -> Option<usize> {
+        [length, self.settings.fixed_length].into_iter().flatten().min()
+    }
+
     fn padded(&self, encoding: Encoding, options: &EncodeOptions) -> Result<Encoding> {
         let max_length = match options.padding {
             PaddingStrategy::DoNotPad => return Ok(encoding),
             PaddingStrategy::Longest => None,
-            PaddingStrategy::MaxLength => match options.max_length.or(self.settings.model_max_length) {
+            PaddingStrategy::MaxLength => match self.within(options.max_length.or(self.settings.model_max_length)) {
                 None => return Ok(encoding),
                 length => length,
             },
@@ -225,8 +230,11 @@ impl Tokenizer {
 
     /// The truncation to do; none when neither the request nor the tokenizer knows a length.
     fn cut(&self, options: &EncodeOptions) -> Option<Cut> {
-        let truncation = Some(options.truncation).filter(|truncation| *truncation != Truncation::DoNotTruncate)?;
-        let max_length = options.max_length.or(self.settings.model_max_length)?;
+        let (truncation, max_length) = match options.truncation {
+            // Where the model takes no other length, what is longer is cut, asked for or not.
+            Truncation::DoNotTruncate => (Truncation::LongestFirst, self.settings.fixed_length?),
+            asked_for => (asked_for, self.within(options.max_length.or(self.settings.model_max_length))?),
+        };
         let side = options.truncation_side.unwrap_or(self.settings.truncation_side);
         Some(Cut { truncation, max_length, stride: options.stride, side })
     }

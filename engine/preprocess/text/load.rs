@@ -250,6 +250,7 @@ fn settings(class: &Class, init: &Init) -> Result<Settings> {
     Ok(Settings {
         class: class.name.to_owned(),
         model_max_length: length.filter(|length| *length >= 0.0 && *length <= LARGE_INTEGER).map(|length| length as usize),
+        fixed_length: None,
         padding_side: side("padding_side", class.padding_side)?,
         truncation_side: side("truncation_side", Side::Right)?,
         pad_token_type_id: 0,

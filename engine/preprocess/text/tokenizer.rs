@@ -37,6 +37,8 @@ pub struct SpecialTokens {
 pub(crate) struct Settings {
     pub(crate) class: String,
     pub(crate) model_max_length: Option<usize>,
+    /// The one length that the model's graph is for.
+    pub(crate) fixed_length: Option<usize>,
     pub(crate) padding_side: Side,
     pub(crate) truncation_side: Side,
     pub(crate) pad_token_type_id: u32,
@@ -184,7 +186,17 @@ impl Tokenizer {
 
     /// The most tokens that the model takes; `None` when the checkpoint does not say.
     pub fn model_max_length(&self) -> Option<usize> {
-        self.settings.model_max_length
+        [self.settings.model_max_length, self.settings.fixed_length].into_iter().flatten().min()
+    }
+
+    /// Cuts every text to this many tokens from now on, for a model that takes no more.
+    pub(crate) fn fit(&mut self, length: usize) {
+        self.settings.fixed_length = Some(length);
+    }
+
+    /// The length that every text is cut to.
+    pub(crate) fn fixed_length(&self) -> Option<usize> {
+        self.settings.fixed_length
     }
 
     /// The side that padding goes to.

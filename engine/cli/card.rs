@@ -78,7 +78,7 @@ impl Card {
             ("languages", self.languages.join(", ")),
             ("made for", self.task.clone().unwrap_or_default()),
             ("library", self.library.clone().unwrap_or_default()),
-            ("made of", self.base_models.join(", ")),
+            ("base model", self.base_models.join(", ")),
             ("datasets", self.datasets.join(", ")),
             ("tags", self.tags.join(", ")),
         ];

@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     sync::{Mutex, PoisonError},
 };
 
 use formers::hub::Progress;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 /// A bar for each file that is being downloaded.
 #[derive(Default)]
@@ -53,17 +54,16 @@ pub(super) fn inputs(count: Option<u64>) -> ProgressBar {
     if super::output::for_people() {
         return ProgressBar::hidden();
     }
-    match count {
-        Some(count) => {
-            let bar = bar("inputs", "{pos}/{len} {per_sec} {eta}");
-            bar.set_length(count);
-            bar
-        }
-        None => {
-            let style = ProgressStyle::with_template("{spinner} {pos} inputs answered, {per_sec}");
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        }
+    let template = if count.is_some() { "inputs {wide_bar} {pos}/{len} {rate} {eta}" } else { "{spinner} {pos} inputs answered, {rate}" };
+    let rate = |state: &ProgressState, out: &mut dyn Write| {
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate);
+    let bar = ProgressBar::no_length().with_style(style);
+    if let Some(count) = count {
+        bar.set_length(count);
     }
+    bar
 }
 
 /// Turns while something goes on whose length is not known.

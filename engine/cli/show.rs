@@ -156,6 +156,8 @@ mod tests {
     fn several_answers_have_their_inputs_as_headings() {
         let inputs = ["a".to_owned(), "b".to_owned()];
         assert_eq!(answer(&inputs, &json!(["x", [1, 2]])), "a\n    x\nb\n    (2) 1.0000 2.0000\n");
+        let failed = json!(["x", {"error": {"kind": "request", "message": "no", "input": 1}}]);
+        assert_eq!(answer(&inputs, &failed), "a\n    x\nb\n    error: no\n");
         assert_eq!(answer(&inputs, &json!([-0.25, 1.5])), "score    input\n-0.2500  a\n1.5000   b\n");
     }
 }

@@ -397,3 +397,46 @@ fn ctrl_c_leaves_whole_lines() {
     assert_eq!(whole.code(), Some(130));
     assert!(!beside() && fs::read_to_string(&file).unwrap() == "old");
 }
+
+/// A limit of file sizes stands for a disk that is full: the error is told, and what was written are whole lines.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    for (name, more) in [("out.jsonl", &["--jsonl"][..]), ("out.json", &[])] {
+        let file = program.folder.path().join(name);
+        let run = ["run", "text-classification", "-m", &model, "-", "-o", file.to_str().unwrap()];
+        let inner = program.command(&[&run[..], more].concat());
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -f 4; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+        inner.get_envs().for_each(|(name, value)| match value {
+            Some(value) => drop(command.env(name, value)),
+            None => drop(command.env_remove(name)),
+        });
+        let output = crate::program::output(command, "a sentence\n".repeat(400).as_bytes());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("error: --output "), "{}", text(&output.stderr));
+        if more.is_empty() {
+            assert!(!file.exists());
+        } else {
+            let written = lines(&fs::read(&file).unwrap());
+            assert!(written.len() > 5 && written.iter().all(|line| line["label"].is_string()), "{written:?}");
+        }
+    }
+}
+
+/// A chat is an input, and so is a line with parameters of its own where it is the only one.
+#[test]
+fn lines_that_are_chats_and_requests() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let run = ["run", "text-generation", "-m", &model, "--jsonl-input", "-p", "do_sample=false", "-p", "max_new_tokens=4"];
+    let chat = "[{\"role\": \"user\", \"content\": \"Hi\"}]\n\"Once\"\n";
+    let answers = lines(&program.run(&[&run[..], &["--jsonl"]].concat(), chat.as_bytes()).stdout);
+    assert_eq!(answers[0][0]["generated_text"][1]["role"], "assistant", "{answers:?}");
+    assert!(answers[1][0]["generated_text"].as_str().unwrap().starts_with("Once"), "{answers:?}");
+    let request = b"{\"inputs\": \"Once\", \"parameters\": {\"return_full_text\": false}}\n";
+    let answer = program.json(&run, request);
+    assert!(answer[0]["generated_text"].is_string() && answer[0]["generated_text"] != answers[1][0]["generated_text"], "{answer}");
+}

@@ -1,7 +1,14 @@
 //! What the program tells beside answers: tokens, times, cards.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::Path,
+    thread,
+};
 
+use formers::hub;
 use serde_json::{Value, json};
 
 use crate::program::{CLASSIFIER, Program, copy, golden, text};
@@ -135,4 +142,53 @@ fn what_a_card_says() {
     fs::write(Path::new(&model).join("README.md"), "---\nlicense: [\n---\n").unwrap();
     let info = program.json(&["info", &model, "--json"], b"");
     assert!(info["card"].is_null() && info["problems"][0].as_str().unwrap().contains("model card"), "{}", info["problems"]);
+}
+
+/// Answers one request with this, and tells what it was.
+fn answering(answer: &'static str) -> (String, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let request = lines.next().unwrap();
+        assert!(lines.any(|line| line.is_empty()));
+        stream.write_all(answer.as_bytes()).unwrap();
+        request
+    });
+    (address, served)
+}
+
+#[test]
+fn the_hub_says_whether_a_model_is_gated() {
+    let options = |endpoint: String| hub::Options { endpoint: Some(endpoint), offline: Some(false), ..hub::Options::default() };
+    let (endpoint, served) = answering(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"gated\": \"manual\", \"private\": false, \"pipeline_tag\": \"fill-mask\"}",
+    );
+    let about = hub::about("ada/tiny", &options(endpoint)).unwrap().unwrap();
+    assert_eq!((about.gated.as_deref(), about.pipeline_tag.as_deref()), (Some("manual"), Some("fill-mask")));
+    assert_eq!(served.join().unwrap(), "GET /api/models/ada/tiny HTTP/1.1");
+    for answer in ["HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nno JSON"] {
+        let (endpoint, served) = answering(answer);
+        assert!(hub::about("ada/tiny", &options(endpoint)).is_err());
+        served.join().unwrap();
+    }
+    let offline = hub::Options { offline: Some(true), ..options("http://127.0.0.1:9".into()) };
+    assert_eq!(hub::about("ada/tiny", &offline), Ok(None));
+    let folder = golden(CLASSIFIER);
+    assert_eq!(hub::about(folder.to_str().unwrap(), &options("http://127.0.0.1:9".into())), Ok(None));
+}
+
+/// Other crates have words of their own for it, which are not for people.
+#[test]
+fn a_hub_that_cannot_be_reached_is_one_line() {
+    let program = Program::new();
+    for arguments in [&["info", "ada/none"][..], &["run", "text-classification", "a", "-m", "ada/none", "-v"], &["download", "ada/none"]] {
+        let mut command = program.command(arguments);
+        command.env("HF_HUB_OFFLINE", "0").env("HF_ENDPOINT", "http://127.0.0.1:9");
+        let output = crate::program::output(command, b"");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 0));
+        let told = text(&output.stderr);
+        assert!(told.lines().count() == 1 && told.starts_with("error: ada/none: "), "{told}");
+    }
 }

@@ -78,8 +78,11 @@ pub(super) fn arguments(task: &'static Task, inputs: &[String], params: &[String
             "a line is no input of {}, which takes {}; give what they share by --param, or lines of JSON with --jsonl-input",
             task.id, task.inputs
         ))),
-        true if one_by_one => Inputs::Each(source.collect()),
-        true => Inputs::Argument(fields.inputs(source.texts()?)?),
+        true if one_by_one => Inputs::Each(all(source)?),
+        true => {
+            let texts = all(source.raw())?.into_iter().enumerate().map(|(place, item)| item.text(place as u64));
+            Inputs::Argument(fields.inputs(texts.collect::<Result<_>>()?)?)
+        }
     };
     let inputs = match inputs {
         // Several arguments are inputs one after the other, but where they are the fields of one.
@@ -87,6 +90,21 @@ pub(super) fn arguments(task: &'static Task, inputs: &[String], params: &[String
         inputs => inputs,
     };
     Ok((inputs, Value::Object(parameters)))
+}
+
+/// Every input, as many as there is room for.
+fn all(source: Source) -> Result<Vec<Item>> {
+    /// What an input takes beside its text.
+    const ITEM: usize = 256;
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    for item in source {
+        bytes += item.bytes + ITEM;
+        if bytes as u64 > MOST_BYTES {
+            bail!(asked(format!("more than {} MiB of inputs; --jsonl answers them as they come", MOST_BYTES >> 20)));
+        }
+        items.push(item);
+    }
+    Ok(items)
 }
 
 fn argument(fields: &Fields, texts: &[String]) -> Result<Value> {

@@ -59,6 +59,15 @@ impl Item {
         let bytes = input.as_str().map_or(0, str::len);
         Self { place: Place::default(), content: Ok(Content::Input(input)), bytes }
     }
+
+    /// What is a part of an input.
+    pub(super) fn text(self, place: u64) -> Result<Value> {
+        match self.content {
+            Ok(Content::Input(text)) => Ok(text),
+            Ok(Content::Request(_)) => Err(asked("a request within an input")),
+            Err(error) => Err(Error::new(error.kind(), self.place.tell(place, error.message())).into()),
+        }
+    }
 }
 
 impl Place {
@@ -132,18 +141,9 @@ impl Source {
         self.parts.as_slice().iter().map(count).sum()
     }
 
-    /// Everything as texts, which together fill the fields of one input.
-    pub(super) fn texts(self) -> Result<Vec<Value>> {
-        let mut index = 0;
-        let texts = Source { fields: self.fields.raw(), ..self }.map(|item| {
-            index += 1;
-            match item.content {
-                Ok(Content::Input(text)) => Ok(text),
-                Ok(Content::Request(_)) => Err(asked("a request within an input")),
-                Err(error) => Err(Error::new(error.kind(), item.place.tell(index - 1, error.message())).into()),
-            }
-        });
-        texts.collect()
+    /// The same, with texts that together fill the fields of one input.
+    pub(super) fn raw(self) -> Self {
+        Self { fields: self.fields.raw(), ..self }
     }
 
     fn line(&self, file: Arc<str>, json: bool, line: Line) -> Option<Item> {

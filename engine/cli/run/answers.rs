@@ -90,7 +90,7 @@ impl<'a> Answers<'a> {
         let mut answers = self.alike(&inputs)?.into_iter();
         let mut answer = |content: formers::Result<Option<formers::pipelines::Request>>| match content? {
             Some(request) => {
-                let parameters = self.with(&request.parameters);
+                let parameters = merged(self.parameters, &request.parameters);
                 self.pipeline.call(&request.inputs, &parameters)
             }
             None => answers.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Runtime, "an input was not answered"))),
@@ -121,13 +121,6 @@ impl<'a> Answers<'a> {
         Ok(inputs.iter().map(alone).collect())
     }
 
-    /// The parameters with those of a single request, which go before.
-    fn with(&self, own: &Value) -> Value {
-        let mut all = self.parameters.as_object().cloned().unwrap_or_default();
-        all.extend(own.as_object().cloned().unwrap_or_default());
-        Value::Object(all)
-    }
-
     /// What there is to tell at the end: some failed, or nothing.
     pub(super) fn end(self) -> Result<()> {
         match self.first {
@@ -135,4 +128,11 @@ impl<'a> Answers<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Parameters with those of a single request, which go before.
+pub(super) fn merged(shared: &Value, own: &Value) -> Value {
+    let mut all = shared.as_object().cloned().unwrap_or_default();
+    all.extend(own.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
 }

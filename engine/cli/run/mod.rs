@@ -140,8 +140,18 @@ impl Run {
             Inputs::Stream(source) => source.collect(),
         };
         if items.len() < 2 {
+            let mut list = Vec::new();
+            for item in items {
+                match item.content {
+                    Ok(Content::Input(input)) => list.push(input),
+                    Ok(Content::Request(own)) => {
+                        let parameters = answers::merged(parameters, &own.parameters);
+                        return self.single(pipeline, &own.inputs, &parameters, document, for_people);
+                    }
+                    Err(error) => return Err(formers::Error::new(error.kind(), item.place.tell(0, error.message())).into()),
+                }
+            }
             // As in Python, a list of one has an answer of its own form.
-            let list = items.into_iter().map(alone).collect::<Result<Vec<Value>>>()?;
             return self.single(pipeline, &Value::Array(list), parameters, document, for_people);
         }
         let headings: Vec<String> = items.iter().map(heading).collect();
@@ -233,19 +243,6 @@ fn by_line(pipeline: &dyn AnyPipeline, inputs: Inputs, parameters: &Value, mut l
         return Err(Interrupted { answered: answers.of }.into());
     }
     answers.end()
-}
-
-/// The only input there is.
-fn alone(item: Item) -> Result<Value> {
-    match item.content {
-        Ok(Content::Input(input)) => Ok(input),
-        Ok(Content::Request(_)) => Err(asked("a line with a request of its own needs --jsonl, or other lines")),
-        Err(error) => Err(formers::Error::new(error.kind(), told(&item.place, &error)).into()),
-    }
-}
-
-fn told(place: &Place, error: &formers::Error) -> String {
-    place.tell(0, error.message())
 }
 
 /// What an answer belongs to, for people.

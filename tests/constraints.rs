@@ -265,7 +265,13 @@ fn forced_answers_come_in_parts() {
         let reasoning = reasoning.concat();
         assert!(reasoning.starts_with("Hm ") && reasoning.ends_with(" So.") && content.starts_with("Hello "), "{mark}: {shown:?}");
         assert!(!content.contains(['<', '[', '{']) && !reasoning.contains('<'), "{mark}: {shown:?}");
-        assert_eq!((Some(reasoning), content), (answer.reasoning_content, answer.content), "{mark}");
+        assert_eq!((Some(&reasoning), &content), (answer.reasoning_content.as_ref(), &answer.content), "{mark}");
+        // The whole text, taken apart at once, is the same.
+        let with_tokens = Call { skip_special_tokens: false, ..options.clone() };
+        let messages = [json!({"role": "user", "content": "Hi"})];
+        let pieces = generate.pieces(Prompt::Chat(&messages), &with_tokens).unwrap();
+        let text: String = pieces.map(|piece| piece.unwrap().text).collect();
+        assert_eq!(generate.parts(&text, &format!("Hi{begun}"), &options).unwrap(), answer, "{mark} {text}");
     }
 }
 
@@ -512,5 +518,26 @@ fn constraints_that_ask_for_too_much_are_refused() {
             }
         }
         assert!(started.elapsed().as_secs() < 20, "{begin} took {:?}", started.elapsed());
+    }
+}
+
+/// An answer that is held to a form is no call, whatever it looks like; one that is not is a call where the tool was given.
+#[test]
+fn answers_held_to_a_form_are_no_calls() {
+    let generate = open("qwen2/causal_lm");
+    let schema = json!({"const": {"name": "f", "parameters": {"n": 1}}});
+    let tool = json!({"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}});
+    let messages = [json!({"role": "user", "content": "Hi"})];
+    for tools in [None, Some(vec![tool.clone()])] {
+        let mut options = call(&Constraint::JsonSchema(schema.clone()), json!({"do_sample": false}));
+        options.chat.chat_template = Some("<|start_header_id|> \"parameters\" {{ messages[0].content }}".to_owned());
+        options.chat.tools = tools.clone();
+        let mut parts = generate.stream_parts(&messages, &options).unwrap();
+        assert!(parts.by_ref().all(|part| matches!(part.unwrap(), Part::Content(_))));
+        let content: Value = serde_json::from_str(&parts.answer().content).unwrap();
+        assert_eq!(content, schema["const"]);
+        options.constraint = None;
+        let free = generate.parts(&content.to_string(), "Hi", &options).unwrap();
+        assert_eq!(free.tool_calls.len(), usize::from(tools.is_some()));
     }
 }

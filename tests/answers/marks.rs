@@ -208,6 +208,22 @@ fn tokens_that_end_an_answer_are_no_text() {
     }
 }
 
+#[test]
+fn a_message_that_goes_on_goes_on_reasoning() {
+    let format = AnswerFormat::of_template(REASONS);
+    let cases = [
+        ("a: <think>\nWell,", "hm.</think>Hi", json!(["Hi", "hm.", []])),
+        ("u: Is <think> one?\na: <think>\n", "hm.</think>Hi", json!(["Hi", "hm.", []])),
+        ("a: <think>\nHm.\n</think>\nWell,", " Hi", json!([" Hi", null, []])),
+        ("a: Well,", " Hi", json!([" Hi", null, []])),
+    ];
+    for (prompt, text, wanted) in cases {
+        assert_eq!(shown(&streamed([text], || AnswerReader::new(&format, prompt, &[]).within_message(prompt))), wanted, "{prompt:?}");
+    }
+    // A message of its own does not go on with what others said.
+    assert_eq!(parse_answer("Hi", "u: Is <think> one?\na: ", &format, &[]).content, "Hi");
+}
+
 /// Text is shown as soon as it can be no mark.
 #[test]
 fn only_what_may_become_a_mark_is_held_back() {

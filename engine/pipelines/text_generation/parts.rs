@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::{Options, Pieces, Prompt, TextGeneration, defaults, response::PartsReader};
+use super::{Options, Pieces, Prompt, TextGeneration, defaults, goes_on, response::PartsReader};
 use crate::{
     Result,
     config::GenerationConfig,
@@ -15,7 +15,8 @@ impl TextGeneration {
     /// The answer to a chat in parts, as it comes; dropping it ends the work. The parts together are what [`TextGeneration::parts`] makes
     /// of the whole text: nothing that was shown is taken back. Not with `num_beams`.
     pub fn stream_parts<'a>(&'a self, chat: &[Value], options: &Options) -> Result<AnswerParts<'a>> {
-        let options = Options { skip_special_tokens: false, ..options.clone() };
+        let continue_final_message = Some(options.continue_final_message.unwrap_or_else(|| goes_on(chat)));
+        let options = Options { skip_special_tokens: false, continue_final_message, ..options.clone() };
         let pieces = self.pieces(Prompt::Chat(chat), &options)?;
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(&options)?)?;
         let prompt = self.tokenizer.decode(&self.encode(Prompt::Chat(chat), &options, &config)?.ids, false, None)?;

@@ -75,7 +75,8 @@ impl PartsReader<'_> {
 
 impl TextGeneration {
     /// The parts of an answer to a chat: by `response_template` where the checkpoint has one, else by the marks of the families whose chat
-    /// template this is. `text` and `prompt` are with their special tokens, which are no part of the answer.
+    /// template this is. `text` and `prompt` are with their special tokens, which are no part of the answer. Reasoning
+    /// that the message began with goes on where `options` say that the message does (`continue_final_message`).
     ///
     /// # Errors
     /// An answer that is not as `response_template` says.
@@ -97,7 +98,9 @@ impl TextGeneration {
         }
         let template = self.templates.choose(options.chat.chat_template.as_deref(), tools.is_some()).unwrap_or_default();
         let reader = AnswerReader::new(&AnswerFormat::of_template(template), prompt, tools.unwrap_or_default()).without_tokens(&special);
-        Ok(PartsReader::Marks(Box::new(if options.constraint.is_some() { reader.held_to_a_form() } else { reader })))
+        let reader = if options.constraint.is_some() { reader.held_to_a_form() } else { reader };
+        let goes_on = options.continue_final_message == Some(true);
+        Ok(PartsReader::Marks(Box::new(if goes_on { reader.within_message(prompt) } else { reader })))
     }
 
     /// The message that an answer to a chat is: where the checkpoint says how (`response_template`), with its reasoning and its calls of

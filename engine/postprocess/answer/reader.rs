@@ -108,6 +108,19 @@ impl AnswerReader {
         self
     }
 
+    /// The prompt ends inside of the message, whose beginning it has: reasoning that is open there goes on.
+    #[must_use]
+    pub fn within_message(mut self, prompt: &str) -> Self {
+        let last = every_reasoning().filter_map(|marks| Some((prompt.rfind(marks.open)?, marks))).max_by_key(|(place, _)| *place);
+        if let Some((place, marks)) = last
+            && matches!(self.region, Region::Plain)
+            && !prompt.get(place..).unwrap_or_default().contains(marks.close)
+        {
+            self.begin_reasoning(vec![marks.close]);
+        }
+        self
+    }
+
     /// The answer is held to a form of its own, which is no call although it may look like one.
     #[must_use]
     pub fn held_to_a_form(mut self) -> Self {

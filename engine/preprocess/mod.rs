@@ -2,6 +2,8 @@
 
 #[cfg(feature = "audio")]
 pub mod audio;
+#[cfg(any(feature = "audio", feature = "avif"))]
+mod boxes;
 #[cfg(feature = "image")]
 pub mod image;
 #[cfg(any(feature = "audio", feature = "image"))]

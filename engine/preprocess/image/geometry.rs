@@ -1,23 +1,22 @@
 //! Cropping, padding, and the step from 8-bit pixels to the floating point planes a model reads.
 
-use image::{RgbImage, imageops};
+use image::{GenericImageView, RgbImage, imageops};
 use ndarray::Array3;
 
 use crate::{Error, Result};
 
-/// The middle of an image; where the crop is larger than the image, black is added around it first.
+/// The middle of an image; where the crop is larger than the image there is black around it.
 pub(super) fn center_crop(image: &RgbImage, height: u32, width: u32) -> RgbImage {
-    let mut padded = None;
-    if width > image.width() || height > image.height() {
-        let mut canvas = RgbImage::new(width.max(image.width()), height.max(image.height()));
-        let left = width.saturating_sub(image.width()) / 2;
-        let top = height.saturating_sub(image.height()) / 2;
-        imageops::replace(&mut canvas, image, i64::from(left), i64::from(top));
-        padded = Some(canvas);
+    // Where the crop begins in the image and where the image begins in the crop: one of both is 0.
+    let offsets = |from: u32, to: u32| (from.saturating_sub(to) / 2, to.saturating_sub(from) / 2);
+    let ((left, margin_left), (top, margin_top)) = (offsets(image.width(), width), offsets(image.height(), height));
+    let visible = imageops::crop_imm(image, left, top, width.min(image.width()), height.min(image.height()));
+    if (visible.width(), visible.height()) == (width, height) {
+        return visible.to_image();
     }
-    let image = padded.as_ref().unwrap_or(image);
-    let (left, top) = ((image.width() - width) / 2, (image.height() - height) / 2);
-    imageops::crop_imm(image, left, top, width, height).to_image()
+    let mut crop = RgbImage::new(width, height);
+    imageops::replace(&mut crop, &visible.to_image(), i64::from(margin_left), i64::from(margin_top));
+    crop
 }
 
 /// How pixel values become floating point: `rescale`, then `(x - mean) / std`, each if asked for.

@@ -5,9 +5,10 @@
 
 mod config;
 mod decode;
+mod formats;
 mod geometry;
-mod jpeg;
 mod orientation;
+mod pixels;
 mod processors;
 mod resize;
 mod size;

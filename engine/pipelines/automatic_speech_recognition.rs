@@ -24,6 +24,8 @@ pub struct AutomaticSpeechRecognition {
     tokenizer: Tokenizer,
     /// Samples for each frame of the model (`inputs_to_logits_ratio`).
     align_to: usize,
+    /// The fewest samples that the model's layers make a frame of.
+    fewest: usize,
 }
 
 /// What was said.
@@ -138,6 +140,15 @@ impl AutomaticSpeechRecognition {
 
     /// The best token of each frame.
     fn best_tokens(&self, samples: &[f32]) -> Result<Vec<i64>> {
+        if samples.len() < self.fewest {
+            let message = format!(
+                "the sound has {} samples at {} Hz; the model's layers need at least {}",
+                samples.len(),
+                self.sampling_rate(),
+                self.fewest
+            );
+            return Err(Error::request("inputs", message));
+        }
         let features = self.extractor.extract(&[samples])?;
         let session = self.model.session("model")?;
         let mut inputs = vec![(features.name, session::Value::from(features.values))];
@@ -200,8 +211,12 @@ impl Pipeline for AutomaticSpeechRecognition {
             );
             return Err(at(Error::unsupported(message)));
         }
-        let align_to = align_to(pretrained.config.value()).map_err(at)?;
-        Ok(Self { model, extractor, tokenizer, align_to })
+        let layers = layers(pretrained.config.value()).map_err(at)?;
+        let wrong = || at(Error::config("config.json: conv_stride: the numbers are too large"));
+        let align_to = layers.iter().try_fold(1usize, |product, (_, stride)| product.checked_mul(*stride)).ok_or_else(wrong)?;
+        // From the last layer to the first: how many values there must be for one to come out.
+        let fewest = layers.iter().rev().try_fold(1usize, |out, (kernel, stride)| (out - 1).checked_mul(*stride)?.checked_add(*kernel));
+        Ok(Self { model, extractor, tokenizer, align_to, fewest: fewest.ok_or_else(wrong)? })
     }
 
     fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {
@@ -231,13 +246,19 @@ impl AutomaticSpeechRecognition {
     }
 }
 
-/// The product of the strides of the convolutions over the wave; their defaults are those of wav2vec 2.0.
-fn align_to(config: &Value) -> Result<usize> {
-    let wrong = || Error::config("config.json: conv_stride: expected a list of positive numbers");
-    let Some(strides) = config.get("conv_stride") else { return Ok(320) };
-    let strides = strides.as_array().ok_or_else(wrong)?;
-    let product = strides.iter().try_fold(1usize, |product, stride| product.checked_mul(usize::try_from(stride.as_u64()?).ok()?));
-    product.filter(|product| *product > 0).ok_or_else(wrong)
+/// The kernels and strides of the convolutions over the wave; their defaults are those of wav2vec 2.0.
+fn layers(config: &Value) -> Result<Vec<(usize, usize)>> {
+    let list = |key: &str, default: &[usize]| -> Result<Vec<usize>> {
+        let wrong = || Error::config(format!("config.json: {key}: expected a list of positive numbers"));
+        let Some(value) = config.get(key) else { return Ok(default.to_vec()) };
+        let positive = |number: &Value| number.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+        value.as_array().and_then(|list| list.iter().map(positive).collect()).ok_or_else(wrong)
+    };
+    let strides = list("conv_stride", &[5, 2, 2, 2, 2, 2, 2])?;
+    let kernels = list("conv_kernel", &[10, 3, 3, 3, 3, 2, 2])?;
+    // A model with other layers than these says so in one of the lists only; then a value is made of one.
+    let kernel = |layer: usize| if kernels.len() == strides.len() { kernels[layer] } else { 1 };
+    Ok(strides.iter().enumerate().map(|(layer, stride)| (kernel(layer), *stride)).collect())
 }
 
 /// One number for both sides, or a pair.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{read_file, resample_array};
+use super::{MIN_RATE, read_file, resample_array};
 use crate::{Error, Result, preprocess::media};
 
 /// Sound for a model: one channel at the model's sampling rate.
@@ -41,6 +41,9 @@ fn read_array(fields: &Map<String, Value>, sampling_rate: u32) -> Result<Sound> 
     let rate = extra.shift_remove("sampling_rate");
     let rate = rate.as_ref().and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok()).filter(|rate| *rate > 0);
     let rate = rate.ok_or_else(|| Error::request("inputs.sampling_rate", "expected a whole number of samples per second"))?;
+    if rate < MIN_RATE {
+        return Err(Error::request("inputs.sampling_rate", format!("{rate} samples per second; at least {MIN_RATE} are needed")));
+    }
     let array = match extra.shift_remove("raw").filter(|value| !value.is_null()) {
         Some(raw) => raw,
         None => {
@@ -91,28 +94,29 @@ mod tests {
 
     #[test]
     fn objects_hold_samples() {
-        let sound = read(&json!({"raw": [0.5, 1], "sampling_rate": 8, "stride": [1, 0], "speaker": 7}), 8).unwrap();
+        let sound = read(&json!({"raw": [0.5, 1], "sampling_rate": 800, "stride": [1, 0], "speaker": 7}), 800).unwrap();
         assert_eq!((sound.samples, sound.stride), (vec![0.5, 1.0], Some((1, 0))));
         assert_eq!(Value::Object(sound.extra), json!({"speaker": 7}));
-        let stereo = read(&json!({"array": [[1, 0], [0, 1]], "path": null, "sampling_rate": 8}), 8).unwrap();
+        let stereo = read(&json!({"array": [[1, 0], [0, 1]], "path": null, "sampling_rate": 800}), 800).unwrap();
         assert_eq!((stereo.samples, stereo.extra.len()), (vec![0.5, 0.5], 0));
-        assert_eq!(read(&json!({"array": vec![0.1; 80], "sampling_rate": 8}), 16).unwrap().samples.len(), 160);
+        assert_eq!(read(&json!({"array": vec![0.1; 80], "sampling_rate": 800}), 1600).unwrap().samples.len(), 160);
     }
 
     #[test]
     fn names_the_field() {
         let cases = [
             (json!({"raw": [1], "sampling_rate": 0}), "sampling_rate"),
+            (json!({"raw": [1], "sampling_rate": 99}), "at least 100"),
             (json!({"raw": [1]}), "sampling_rate"),
-            (json!({"sampling_rate": 8}), "raw"),
-            (json!({"raw": ["a"], "sampling_rate": 8}), "raw"),
-            (json!({"raw": [[1], [2], [3]], "sampling_rate": 8}), "raw"),
-            (json!({"raw": [], "sampling_rate": 8}), "no samples"),
-            (json!({"raw": [1], "sampling_rate": 8, "stride": [1, 1]}), "stride"),
+            (json!({"sampling_rate": 800}), "raw"),
+            (json!({"raw": ["a"], "sampling_rate": 800}), "raw"),
+            (json!({"raw": [[1], [2], [3]], "sampling_rate": 800}), "raw"),
+            (json!({"raw": [], "sampling_rate": 800}), "no samples"),
+            (json!({"raw": [1], "sampling_rate": 800, "stride": [1, 1]}), "stride"),
             (json!(3), "inputs"),
         ];
         for (input, word) in cases {
-            let error = read(&input, 8).unwrap_err().to_string();
+            let error = read(&input, 800).unwrap_err().to_string();
             assert!(error.contains(word), "{input}: {error}");
         }
     }

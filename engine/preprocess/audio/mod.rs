@@ -8,10 +8,13 @@ mod decode;
 mod extractors;
 mod input;
 mod mono;
+mod ogg;
+mod opus;
 mod resample;
+mod wave;
 
 pub use config::{FeatureExtractor, FeatureExtractorConfig, PaddingSide};
-pub use decode::{MAX_SAMPLES, Waveform, decode_mono};
+pub use decode::{MAX_SAMPLES, MIN_RATE, Waveform, decode_mono};
 pub use input::{Sound, read};
 pub use resample::{resample_array, resample_file};
 

@@ -20,7 +20,8 @@ pub(super) fn usual_weights(count: usize) -> Vec<f32> {
     weights
 }
 
-fn weight(position: Position) -> f32 {
+/// The weight of a place.
+pub(super) fn weight(position: Position) -> f32 {
     use std::f32::consts::FRAC_1_SQRT_2;
     let front = Position::FRONT_LEFT | Position::FRONT_RIGHT | Position::FRONT_LEFT_CENTER | Position::FRONT_RIGHT_CENTER;
     let behind = Position::REAR_LEFT | Position::REAR_RIGHT | Position::REAR_CENTER | Position::SIDE_LEFT | Position::SIDE_RIGHT;

@@ -13,7 +13,12 @@ pub fn resample_file(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
         return Ok(samples.to_vec());
     }
     check(samples.len(), from, to)?;
-    swresample::resample(samples, from, to)
+    swresample::resample(samples, from, to, swresample::FILTER_SIZE)
+}
+
+/// Resamples as ffmpeg's decoder of Opus does what it has decoded as speech.
+pub(super) fn resample_speech(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
+    swresample::resample(samples, from, to, 16.0)
 }
 
 /// Resamples as `torchaudio.functional.resample` does by default: for sound given as an array.

@@ -8,16 +8,17 @@ use super::greatest_common_divisor;
 use super::polyphase::Polyphase;
 use crate::Result;
 
-const FILTER_SIZE: f64 = 32.0;
+/// Zero crossings, unless others are asked for.
+pub(super) const FILTER_SIZE: f64 = 32.0;
 const CUTOFF: f64 = 0.97;
 const PHASES: u64 = 1024;
 const KAISER_BETA: f64 = 9.0;
 
-pub(super) fn resample(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>> {
+pub(super) fn resample(samples: &[f32], from: u32, to: u32, filter_size: f64) -> Result<Vec<f32>> {
     let divisor = greatest_common_divisor(u64::from(from), u64::from(to));
     let (input_rate, output_rate) = (u64::from(from) / divisor, u64::from(to) / divisor);
     let factor = (f64::from(to) * CUTOFF / f64::from(from)).min(1.0);
-    let length = ((FILTER_SIZE / factor).ceil().max(1.0) as u64).next_multiple_of(2);
+    let length = ((filter_size / factor).ceil().max(1.0) as u64).next_multiple_of(2);
     let exact = output_rate <= PHASES;
     let phases = if exact { output_rate } else { PHASES };
     Polyphase::check_size(phases + 1, length, from, to)?;

@@ -160,6 +160,7 @@ FORMATS = {
         "calls": between("<|START_ACTION|>[\\n", """{% for f in calls %}{{- '    {"tool_call_id": "' ~ loop.index0 ~ '", "tool_name": "' ~ f.name ~ '", "parameters": ' ~ (f.arguments | tojson) ~ '}' ~ ('' if loop.last else ',') ~ '\\n' }}{% endfor %}""", "]<|END_ACTION|>"), "ids": "index"},
     # Command R.
     "actions_fence": {"begin": "'<|CHATBOT_TOKEN|>'", "content": "{{- c + ('\\n' if calls else '') }}", "calls": between("Action: ```json\\n[\\n", """{% for f in calls %}{{- '    {"tool_name": "' ~ f.name ~ '", "parameters": ' ~ (f.arguments | tojson) ~ '}' ~ ('' if loop.last else ',') ~ '\\n' }}{% endfor %}""", "]\\n```")},
+    "actions_lines": {"begin": "'<|CHATBOT_TOKEN|>'", "calls": between("\\nAction:\\n```json\\n[\\n", """{% for f in calls %}{{- '    {\\n        "tool_name": "' ~ f.name ~ '",\\n        "parameters": ' ~ (f.arguments | tojson(indent=4)) ~ '\\n    }' ~ ('' if loop.last else ',') ~ '\\n' }}{% endfor %}""", "]```\\n")},
     # Jamba, Hunyuan A13B, Apriel.
     "calls_list": {"calls": between("<tool_calls>[", LIST, "]</tool_calls>")},
     # MiniMax M1.
@@ -174,6 +175,7 @@ FORMATS = {
         "calls": between("<|tools_prefix|>[", """{% for f in calls %}{{- '{"' + f.name + '": ' + (f.arguments | tojson) + '}' + ('' if loop.last else ', ') }}{% endfor %}""", "]<|tools_suffix|>")},
     "plugin": CHATML | {"single": True, "calls": each("{{- '<|action_start|><|plugin|>\\n' + %s + '<|action_end|>\\n' }}" % PARAMETERS)},
     "role_turns": {"begin": "'assistant<|role_sep|>\\n'", "single": True, "calls": each("{{- '<|message_sep|>\\n\\nfunction call<|role_sep|>\\n' + %s }}" % ONE)},
+    "role_token": {"begin": "'assistant<|role_sep|>\\n'", "single": True, "calls": each("{{- '<|function_call|>' + %s }}" % ONE)},
     "turn_of_calls": {"user": "<|im_start|>user\\n", "begin": "'<|im_start|>assistant'", "thought": "{{- '/think\\n' + r + '<|im_end|>\\n<|im_start|>assistant' }}", "content": "{{- '\\n' + c + ('<|im_end|>\\n<|im_start|>assistant' if calls else '') }}",
         "calls": between(" -> tool/function_call\\n[", LIST, "]")},
     "observer": {"begin": "'<|assistant|>'", "how": "'在调用上述函数时，请使用 Json 格式表示调用的参数。'", "content": "{{- '\\n' + c + ('<|assistant|>' if calls else '') }}",

@@ -19,6 +19,7 @@ use crate::{
 const FORMATS: &[(&str, &str)] = &[
     ("actions", "command-a"),
     ("actions_fence", "command-r"),
+    ("actions_lines", "command-r"),
     ("actions_text", "command-a"),
     ("apertus", "apertus"),
     ("bars_closed", "phi4"),
@@ -58,6 +59,7 @@ const FORMATS: &[(&str, &str)] = &[
     ("python_marks", "llama4"),
     ("quoted", "gemma"),
     ("recipients", "functionary-v3.2"),
+    ("role_token", "gigachat3"),
     ("role_turns", "gigachat3"),
     ("sections", "deepseek"),
     ("sections_bars", "kimi"),

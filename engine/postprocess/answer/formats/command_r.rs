@@ -9,12 +9,14 @@ use crate::postprocess::answer::{
 
 pub(super) const FORMAT: Format = Format {
     name: "command-r",
-    templates: &[&["Action: ```json"], &["Action:```json"]],
-    marks: &[Mark::at_line("Action: ```json", calls), Mark::at_line("Action:```json", calls)],
+    templates: &[&["Action: ```json"], &["Action:```json"], &["Action:", "```json", "<|CHATBOT_TOKEN|>"]],
+    marks: &[Mark::at_line("Action:", calls)],
     ..Format::NONE
 };
 
 fn calls(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
+    cursor.space();
+    cursor.expect("```json")?;
     let mut calls = json::calls(cursor)?;
     let _ = cursor.takes_behind_space("```")?;
     calls.retain(|call| !calls_nothing(call));

@@ -1,4 +1,4 @@
-//! A turn of its own for a call: `<|message_sep|>` and `function call<|role_sep|>{…}`.
+//! A turn of its own for a call: `<|message_sep|>` and `function call<|role_sep|>{…}`; since GigaChat 3.1 `<|function_call|>{…}`.
 
 use crate::postprocess::answer::{
     cursor::{Cursor, Step},
@@ -8,8 +8,12 @@ use crate::postprocess::answer::{
 
 pub(super) const FORMAT: Format = Format {
     name: "gigachat3",
-    templates: &[&["function call", "<|role_sep|>"]],
-    marks: &[Mark::anywhere("<|message_sep|>", turn), Mark::anywhere("function call<|role_sep|>", call)],
+    templates: &[&["function call", "<|role_sep|>"], &["<|function_call|>", "<|role_sep|>"]],
+    marks: &[
+        Mark::anywhere("<|message_sep|>", turn),
+        Mark::anywhere("function call<|role_sep|>", call),
+        Mark::anywhere("<|function_call|>", call),
+    ],
     ..Format::NONE
 };
 

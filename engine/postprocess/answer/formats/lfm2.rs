@@ -8,8 +8,8 @@ use crate::postprocess::answer::{
 
 pub(super) const FORMAT: Format = Format {
     name: "lfm2",
-    // Some templates write only the tools.
-    templates: &[&["<|tool_call_start|>"], &["<|tool_list_start|>"]],
+    // Some templates write only the tools, those of LFM2.5 without marks around them.
+    templates: &[&["<|tool_call_start|>"], &["<|tool_list_start|>"], &["List of tools: [", "keep_past_thinking"]],
     reasoning: &[THINK],
     marks: &[Mark::anywhere("<|tool_call_start|>", calls)],
     ..Format::NONE

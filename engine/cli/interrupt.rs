@@ -71,6 +71,7 @@ fn end() -> ! {
             line => break line,
         }
     };
+    let _ = writeln!(io::stderr(), "error: interrupted");
     if let Some(file) = lock(&UNFINISHED).take() {
         let _ = std::fs::remove_file(file);
     }

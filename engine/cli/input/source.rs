@@ -152,14 +152,23 @@ impl Source {
         let content = match line.text {
             Err(message) => Err(wrong(message)),
             Ok(text) if json && text.trim().is_empty() => return None,
-            Ok(text) if json => match serde_json::from_str(&text) {
-                Err(error) => Err(wrong(format!("not valid JSON: {}", without_line(&error)))),
-                Ok(Value::Object(fields)) if fields.contains_key("inputs") => Request::from_slice(text.as_bytes()).map(Content::Request),
-                Ok(value) => self.fields.input(value).map(Content::Input),
-            },
+            Ok(text) if json => self.json(&text),
             Ok(text) => self.fields.input(text.into()).map(Content::Input),
         };
         Some(Item { place: Place { file: Some(file), line: Some(line.number) }, content, bytes })
+    }
+
+    /// An input as JSON, or a request.
+    fn json(&self, text: &str) -> formers::Result<Content> {
+        let is_one_line = !text.trim_end().contains('\n');
+        match serde_json::from_str(text) {
+            Err(error) => {
+                let error = if is_one_line { without_line(&error) } else { error.to_string() };
+                Err(Error::new(ErrorKind::Request, format!("not valid JSON: {error}")))
+            }
+            Ok(Value::Object(fields)) if fields.contains_key("inputs") => Request::from_slice(text.as_bytes()).map(Content::Request),
+            Ok(value) => self.fields.input(value).map(Content::Input),
+        }
     }
 
     /// A file that holds one input, or is one.
@@ -169,18 +178,15 @@ impl Source {
         let content = if self.task.medium == Medium::Text {
             let text = text_of(path).map_err(wrong);
             bytes += text.as_ref().map_or(0, String::len);
-            let value = match text {
-                Ok(text) if has_ending(path, &["json"]) => {
-                    serde_json::from_str(&text).map_err(|error| wrong(format!("not valid JSON: {error}")))
-                }
-                text => text.map(|text| without_last_end(text).into()),
-            };
-            value.and_then(|value| self.fields.input(value))
+            text.and_then(|text| match has_ending(path, &["json"]) {
+                true => self.json(&text),
+                false => self.fields.input(without_last_end(text).into()).map(Content::Input),
+            })
         } else {
             let path = path.to_str().ok_or_else(|| wrong("its name is not UTF-8".to_owned()));
-            path.and_then(|path| self.fields.input(path.into()))
+            path.and_then(|path| self.fields.input(path.into())).map(Content::Input)
         };
-        Item { place: Place { file: Some(name), line: None }, content: content.map(Content::Input), bytes }
+        Item { place: Place { file: Some(name), line: None }, content, bytes }
     }
 }
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::Result;
-use formers::{Error, ErrorKind, model::Head, pipelines::AnyPipeline};
+use formers::{
+    Error, ErrorKind,
+    model::Head,
+    pipelines::{AnyPipeline, Medium},
+};
 use serde_json::Value;
 
 use super::{Content, Item, Place};
@@ -35,8 +39,10 @@ pub(super) struct Answers<'a> {
 impl<'a> Answers<'a> {
     pub(super) fn new(pipeline: &'a dyn AnyPipeline, parameters: &'a Value) -> Self {
         let batch_size = parameters.get("batch_size").cloned().and_then(|size| serde_json::from_value::<NonZeroUsize>(size).ok());
-        let at_once = batch_size.map_or(FEW, NonZeroUsize::get);
-        Self { pipeline, parameters, of: 0, failed: 0, first: None, at_once, grows: batch_size.is_none() }
+        // Nothing is won by gathering sounds, which run one by one.
+        let one_by_one = pipeline.task().medium == Medium::Audio;
+        let at_once = batch_size.map_or(if one_by_one { 1 } else { FEW }, NonZeroUsize::get);
+        Self { pipeline, parameters, of: 0, failed: 0, first: None, at_once, grows: batch_size.is_none() && !one_by_one }
     }
 
     /// How many inputs to gather.

@@ -161,7 +161,7 @@ fn templates_that_do_not_end_or_fill_memory_are_stopped() {
         "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x]|join %}{% endfor %}",
         "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}",
         "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = {'a': ns.x} %}{% endfor %}",
-        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = ns.x|batch(1)|list %}{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = [ns.x]|batch(1)|list %}{% endfor %}",
         "{% set ns = namespace(x=[]) %}{% for i in range(99999) %}{% set ns.x = namespace(x=dict(a=ns.x)) %}{% endfor %}",
         "{{ 'a' * 99999999999 }}",
         "{{ [1] * 99999999999 }}",

@@ -13,6 +13,7 @@ mod files;
 mod init;
 #[cfg(feature = "jieba")]
 mod jieba;
+mod jinja;
 mod load;
 mod pad;
 mod parts;

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::is_space;
 use super::messages::REASONING;
-use super::python::is_space;
 use crate::{Error, Result};
 
 /// Marks the place in the text where the message ends. Templates that trim take the space away.

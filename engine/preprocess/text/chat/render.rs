@@ -1,15 +1,19 @@
 //! `apply_chat_template(..., tokenize=False)`.
 
-use minijinja::Value as Jinja;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, ErrorKind as Kind, machinery};
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use super::budget::{self, Budget};
 use super::clock::WallClock;
-use super::environment::{Raised, environment, syntax};
-use super::{continuation, messages, operators};
+use super::parsed::{explain, parsed};
+use super::{continuation, messages};
 use crate::preprocess::text::SpecialTokens;
+use crate::preprocess::text::jinja::budget::{Budget, STACK};
+use crate::preprocess::text::jinja::error::{Error as JinjaError, Kind};
+use crate::preprocess::text::jinja::value::convert::{from_fields, from_json, list_of, size};
+use crate::preprocess::text::jinja::value::repr::str_of;
+use crate::preprocess::text::jinja::{Arguments, Functions, value::Value as Jinja};
 use crate::{Error, ErrorKind, Result};
 
 /// What `apply_chat_template` takes beside the messages.
@@ -64,7 +68,15 @@ pub fn render(template: &str, special: &SpecialTokens, chat: &[Value], options: 
         Some(Continue::Content) => Some(continuation::mark(&mut chat, "content", template)?),
         Some(Continue::Field(field)) => Some(continuation::mark(&mut chat, field, template)?),
     };
-    let rendered = with_stack(|| evaluate(template, variables(special, &chat, options), options.now.unwrap_or_else(WallClock::now)))?;
+    let template = parsed(template)?;
+    let now = options.now.unwrap_or_else(WallClock::now);
+    let size = chat.iter().flatten().map(|(name, value)| name.len() + size(value)).sum::<usize>() + options_size(options);
+    let rendered = with_stack(|| {
+        let strftime_now = |budget: &Budget, arguments: Arguments| strftime_now(now, budget, arguments);
+        let functions: &Functions<'_> = &[("raise_exception", &raise_exception), ("strftime_now", &strftime_now)];
+        let rendered = template.render(variables(special, &chat, options), functions, Budget::new(size));
+        rendered.map_err(|error| explain(&error))
+    })?;
     match continued {
         Some(text) => continuation::cut(rendered, &text),
         None => Ok(rendered),
@@ -78,22 +90,44 @@ fn check(field: &str, list: Option<&[Value]>) -> Result<()> {
     }
 }
 
-fn variables(special: &SpecialTokens, chat: &[Map<String, Value>], options: &ChatOptions) -> Jinja {
-    let tokens = special.named().map(|(name, token)| (name.to_owned(), Jinja::from(token)));
-    let kwargs = options.kwargs.iter().map(|(name, value)| (name.clone(), Jinja::from(Serde(value))));
+fn variables(special: &SpecialTokens, chat: &[Map<String, Value>], options: &ChatOptions) -> HashMap<Arc<str>, Jinja> {
+    let list = |list: &Option<Vec<Value>>| list.as_ref().map_or(Jinja::None, |list| list_of(list.iter().map(from_json)));
+    let tokens = special.named().map(|(name, token)| (name.into(), Jinja::str(token)));
+    let kwargs = options.kwargs.iter().map(|(name, value)| (name.as_str().into(), from_json(value)));
     let own = [
-        ("messages", Jinja::from(Serde(chat))),
-        ("tools", Jinja::from(Serde(&options.tools))),
-        ("documents", Jinja::from(Serde(&options.documents))),
-        ("add_generation_prompt", Jinja::from(options.add_generation_prompt)),
+        ("messages", list_of(chat.iter().map(from_fields))),
+        ("tools", list(&options.tools)),
+        ("documents", list(&options.documents)),
+        ("add_generation_prompt", Jinja::Bool(options.add_generation_prompt)),
     ];
-    Jinja::from_pairs(tokens.chain(kwargs).chain(own.map(|(name, value)| (name.to_owned(), value))))
+    tokens.chain(kwargs).chain(own.map(|(name, value)| (name.into(), value))).collect()
+}
+
+/// About how many bytes the options bring.
+fn options_size(options: &ChatOptions) -> usize {
+    let lists = options.tools.iter().chain(&options.documents).flatten();
+    lists.chain(options.kwargs.values()).map(size).sum()
+}
+
+/// `raise_exception(message)`
+fn raise_exception(budget: &Budget, arguments: Arguments) -> std::result::Result<Jinja, JinjaError> {
+    let bound = arguments.bind("raise_exception", ["message"], 1)?;
+    Err(JinjaError::new(Kind::Raised, &*str_of(budget, bound.value(0))?))
+}
+
+/// `strftime_now(format)`
+fn strftime_now(now: WallClock, budget: &Budget, arguments: Arguments) -> std::result::Result<Jinja, JinjaError> {
+    let bound = arguments.bind("strftime_now", ["format"], 1)?;
+    match bound.value(0).as_str() {
+        Some(format) => Jinja::made(budget, now.format(format)),
+        None => Err(JinjaError::type_error(format!("strftime() argument 1 must be str, not {}", bound.value(0).type_name()))),
+    }
 }
 
 /// Runs in a thread whose stack is large enough for the deepest values that a template can make.
-fn with_stack(rendering: impl FnOnce() -> Result<String> + Send) -> Result<String> {
+pub(super) fn with_stack<T: Send>(rendering: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name(NAME.to_owned()).stack_size(budget::STACK).spawn_scoped(scope, rendering);
+        let thread = std::thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn_scoped(scope, rendering);
         let thread =
             thread.map_err(|error| Error::new(ErrorKind::Io, format!("{NAME}: no thread to render it: {error}")).caused_by(error))?;
         thread
@@ -102,67 +136,5 @@ fn with_stack(rendering: impl FnOnce() -> Result<String> + Send) -> Result<Strin
     })
 }
 
-/// Renders a template with its variables.
-fn evaluate(template: &str, variables: Jinja, now: WallClock) -> Result<String> {
-    let budget = Budget::new();
-    let source = source(template);
-    let failed = |error: minijinja::Error| explain(&error);
-    let parsed = machinery::parse(&source, NAME, syntax().map_err(failed)?).map_err(failed)?;
-    let mut generator = machinery::CodeGenerator::new(NAME, &source);
-    generator.compile_stmt(&parsed);
-    let (mut instructions, mut blocks) = generator.finish();
-    let longest = blocks.values_mut().map(operators::rewrite).fold(operators::rewrite(&mut instructions), usize::max);
-    let environment = environment(&budget, longest, now);
-    let mut rendered = String::new();
-    let mut output = machinery::make_string_output(&mut rendered);
-    machinery::eval(&environment, &instructions, variables, &blocks, &mut output, AutoEscape::None).map_err(failed)?;
-    Ok(rendered)
-}
-
 /// What templates are called in errors.
 pub(super) const NAME: &str = "chat template";
-
-/// A template as it is read.
-pub(super) fn source(template: &str) -> String {
-    plain_blocks(&template.replace("\r\n", "\n").replace('\r', "\n"))
-}
-
-/// `{% generation %}` marks an answer for training and is no more than a scope when rendering.
-fn plain_blocks(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        out.push_str(before);
-        let sign = usize::from(tag[2..].starts_with(['-', '+']));
-        let name = tag[2 + sign..].trim_start();
-        let (written, scope) = if name.starts_with("endgeneration") { ("endgeneration", "endwith") } else { ("generation", "with") };
-        let after = name.strip_prefix(written).filter(|after| after.trim_start().trim_start_matches(['-', '+']).starts_with("%}"));
-        match after {
-            Some(after) => {
-                out.push_str(&tag[..tag.len() - name.len()]);
-                out.push_str(scope);
-                rest = after;
-            }
-            None => {
-                out.push_str("{%");
-                rest = &tag[2..];
-            }
-        }
-    }
-    out + rest
-}
-
-pub(super) fn explain(error: &minijinja::Error) -> Error {
-    if let Some(raised) = Raised::message(error) {
-        return Error::request("messages", format!("the chat template raises: {raised}"));
-    }
-    let line = error.line().map_or(String::new(), |line| format!(", line {line}"));
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    let (kind, what) = match error.kind() {
-        Kind::SyntaxError => (ErrorKind::Config, detail),
-        Kind::OutOfFuel => (ErrorKind::Request, format!("it does not end, or makes too much text ({detail})")),
-        _ => (ErrorKind::Request, format!("{detail}; the messages may lack what the template reads")),
-    };
-    Error::new(kind, format!("{NAME}{line}: {what}"))
-}

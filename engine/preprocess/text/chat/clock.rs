@@ -41,6 +41,8 @@ impl WallClock {
                 let _ = write!(out, "{:06}", self.0.and_utc().timestamp_subsec_micros());
             }
             Some('z' | 'Z') => {}
+            // No directives of C's library.
+            Some('q' | 'v' | '+' | ':' | '.' | '1'..='9') => out.push_str(text),
             _ => {
                 let upper = text.contains('^');
                 let plain = text.replace('^', "");

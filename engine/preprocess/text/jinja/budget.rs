@@ -6,7 +6,7 @@ use std::cell::Cell;
 use super::error::{Error, Kind, Result};
 
 /// Units of work: about a byte read or made each. A chat of thousands of messages needs a tenth.
-const WORK: u64 = 1 << 30;
+const WORK: u64 = 1 << 29;
 /// Bytes that all strings and lists made on the way may have together.
 const BYTES: u64 = 1 << 28;
 /// Both grow with what the caller gives, by so much for each byte of it.

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Value,
     Index,
     Key,
+    Lookup,
+    Attribute,
     Overflow,
     ZeroDivision,
     Assertion,
@@ -38,6 +40,8 @@ impl Kind {
             Self::Value => "ValueError",
             Self::Index => "IndexError",
             Self::Key => "KeyError",
+            Self::Lookup => "LookupError",
+            Self::Attribute => "AttributeError",
             Self::Overflow => "OverflowError",
             Self::ZeroDivision => "ZeroDivisionError",
             Self::Assertion => "AssertionError",
@@ -67,6 +71,11 @@ impl Error {
 
     pub(crate) fn type_error(message: impl Into<String>) -> Self {
         Self::new(Kind::Type, message)
+    }
+
+    /// A method that a value does not have.
+    pub(crate) fn no_method(type_name: &str, method: &str) -> Self {
+        Self::new(Kind::Attribute, format!("'{type_name}' object has no attribute '{method}'"))
     }
 
     pub(crate) fn value_error(message: impl Into<String>) -> Self {

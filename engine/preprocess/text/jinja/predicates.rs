@@ -103,7 +103,14 @@ fn is_callable(value: &Value) -> bool {
         Value::Undefined(_) => true,
         Value::Object(object) => !matches!(
             object.thing,
-            Thing::Range(_) | Thing::View(..) | Thing::Iterator(..) | Thing::Namespace(_) | Thing::Cycler { .. } | Thing::Template
+            Thing::Range(_)
+                | Thing::Bytes(_)
+                | Thing::Set(_)
+                | Thing::View(..)
+                | Thing::Iterator(..)
+                | Thing::Namespace(_)
+                | Thing::Cycler { .. }
+                | Thing::Template
         ),
         _ => false,
     }
@@ -117,7 +124,7 @@ fn is_cased(machine: &Machine<'_>, value: &Value, method: &'static str) -> Resul
 fn is_sequence(machine: &Machine<'_>, value: &Value) -> Result<bool> {
     match value {
         Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Undefined(_) => Ok(true),
-        Value::Object(object) => Ok(matches!(object.thing, Thing::Range(_)) && length(machine, value)?.is_some()),
+        Value::Object(object) => Ok(matches!(object.thing, Thing::Range(_) | Thing::Bytes(_)) && length(machine, value)?.is_some()),
         _ => Ok(false),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn dictsort(machine: &Machine<'_>, arguments: Arguments) -> Result<Va
     };
     let reverse = reverse_of(bound.given(3))?;
     let Value::Dict(dict) = bound.value(0).defined()? else {
-        return Err(Error::type_error(format!("'{}' object has no attribute 'items'", bound.value(0).type_name())));
+        return Err(Error::no_method(bound.value(0).type_name(), "items"));
     };
     let mut entries = Vec::new();
     for (key, value) in dict.iter() {

@@ -80,7 +80,7 @@ pub(super) fn xmlattr(machine: &Machine<'_>, arguments: Arguments) -> Result<Val
     let budget = &machine.budget;
     let bound = arguments.bind("do_xmlattr", ["d", "autospace"], 1)?;
     let Value::Dict(dict) = bound.value(0).defined()? else {
-        return Err(Error::type_error(format!("'{}' object has no attribute 'items'", bound.value(0).type_name())));
+        return Err(Error::no_method(bound.value(0).type_name(), "items"));
     };
     let mut parts = Vec::new();
     for (key, value) in dict.iter() {

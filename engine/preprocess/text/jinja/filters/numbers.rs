@@ -19,7 +19,7 @@ const DIGITS: usize = 4300;
 
 pub(super) fn abs(_: &Machine<'_>, arguments: Arguments) -> Result<Value> {
     let bound = arguments.unnamed::<1>("abs", 1)?;
-    let value = bound.value(0).defined()?;
+    let value = bound.value(0);
     Number::of(value)
         .map(|number| absolute(&number))
         .ok_or_else(|| Error::type_error(format!("bad operand type for abs(): '{}'", value.type_name())))
@@ -139,7 +139,7 @@ pub(super) fn round(machine: &Machine<'_>, arguments: Arguments) -> Result<Value
     let precision = bound.given(1).cloned().unwrap_or(Value::Int(0));
     match method {
         Some("common") => {
-            let number = Number::of(value.defined()?)
+            let number = Number::of(value)
                 .ok_or_else(|| Error::type_error(format!("type {} doesn't define __round__ method", value.type_name())))?;
             if precision.is_none() {
                 return match number {
@@ -196,7 +196,8 @@ fn rounded(value: f64, digits: i64) -> Result<f64> {
     let twice = rest * 2;
     let up = twice > scale || (twice == scale && (fraction > 0.0 || (fraction == 0.0 && quotient.bit(0))));
     let result = (quotient + i32::from(up)) * scale;
-    result.to_string().parse().map_err(|_| Error::new(Kind::Overflow, "rounded value too large to represent"))
+    let rounded: f64 = result.to_string().parse().map_err(|_| Error::new(Kind::Overflow, "rounded value too large to represent"))?;
+    Ok(if rounded == 0.0 { rounded.copysign(value) } else { rounded })
 }
 
 fn round_integer(machine: &Machine<'_>, value: Value, digits: i64) -> Result<Value> {

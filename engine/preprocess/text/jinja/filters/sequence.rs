@@ -72,7 +72,8 @@ pub(super) fn random(machine: &Machine<'_>, arguments: Arguments) -> Result<Valu
 pub(super) fn reverse(machine: &Machine<'_>, arguments: Arguments) -> Result<Value> {
     let value = only(arguments, "do_reverse")?;
     if let Some(text) = value.as_str() {
-        machine.budget.make(2 * text.len())?;
+        machine.budget.make(text.len())?;
+        machine.budget.work(4 * text.len())?;
         return Ok(Value::text(text.chars().rev().collect::<String>(), value.is_markup()));
     }
     let name = match &value {

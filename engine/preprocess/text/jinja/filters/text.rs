@@ -124,15 +124,11 @@ pub(super) fn indent(machine: &Machine<'_>, arguments: Arguments) -> Result<Valu
     let budget = &machine.budget;
     let bound = arguments.bind("do_indent", ["s", "width", "first", "blank"], 1)?;
     let (first, blank) = (bound.truth(2, false)?, bound.truth(3, false)?);
-    let value = bound.value(0).defined()?;
-    let Some(text) = value.as_str() else {
-        return Err(Error::type_error(format!("unsupported operand type(s) for +=: '{}' and 'str'", value.type_name())));
-    };
+    let value = bound.value(0);
     let markup = value.is_markup();
     let indentation: Arc<str> = match bound.given(1) {
         None => "    ".into(),
         Some(width) => match (width, index(width)) {
-            (Value::Str(text), _) if markup => escape(budget, &Value::Str(text.clone()))?,
             (Value::Str(text) | Value::Markup(text), _) => text.clone(),
             (_, Some(width)) => {
                 let width = usize::try_from(width).unwrap_or(0);
@@ -143,6 +139,14 @@ pub(super) fn indent(machine: &Machine<'_>, arguments: Arguments) -> Result<Valu
                 return Err(Error::type_error(format!("can't multiply sequence by non-int of type '{}'", other.type_name())));
             }
         },
+    };
+    value.defined()?;
+    let Some(text) = value.as_str() else {
+        // To a list Python adds the line break, and then finds no lines in it.
+        return Err(match value {
+            Value::List(_) => Error::no_method("list", "splitlines"),
+            _ => Error::type_error(format!("unsupported operand type(s) for +=: '{}' and 'str'", value.type_name())),
+        });
     };
     let whole = [text, "\n"].concat();
     let lines = lines(&whole, false);
@@ -198,7 +202,7 @@ pub(super) fn wordwrap(machine: &Machine<'_>, arguments: Arguments) -> Result<Va
     let bound = arguments.bind("do_wordwrap", ["s", "width", "break_long_words", "wrapstring", "break_on_hyphens"], 1)?;
     let value = bound.value(0).defined()?;
     let Some(text) = value.as_str() else {
-        return Err(Error::type_error(format!("'{}' object has no attribute 'splitlines'", value.type_name())));
+        return Err(Error::no_method(value.type_name(), "splitlines"));
     };
     // Python takes only True itself for splitting, but anything true for breaking.
     let splits = bound.given(4).is_none_or(|value| matches!(value, Value::Bool(true)));
@@ -220,7 +224,7 @@ fn texts(machine: &Machine<'_>, parts: Vec<String>) -> Result<Value> {
 pub(super) fn wordcount(machine: &Machine<'_>, arguments: Arguments) -> Result<Value> {
     let bound = arguments.bind("do_wordcount", ["s"], 1)?;
     let text = str_of(&machine.budget, bound.value(0))?;
-    machine.budget.work(text.len())?;
+    machine.budget.work(8 * text.len())?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     Ok(Value::from(text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).count()))
 }

@@ -15,6 +15,8 @@ pub(crate) struct Spec {
     pub(crate) fill: Option<char>,
     pub(crate) align: Option<char>,
     pub(crate) sign: Option<char>,
+    /// Whether what rounds to zero has no sign.
+    no_negative_zero: bool,
     pub(crate) alternate: bool,
     pub(crate) zero: bool,
     pub(crate) width: usize,
@@ -60,7 +62,10 @@ impl Spec {
             spec.sign = Some(sign);
             rest = &rest[1..];
         }
-        rest = rest.strip_prefix('z').unwrap_or(rest);
+        if let Some(behind) = rest.strip_prefix('z') {
+            spec.no_negative_zero = true;
+            rest = behind;
+        }
         if let Some(behind) = rest.strip_prefix('#') {
             spec.alternate = true;
             rest = behind;
@@ -118,6 +123,9 @@ fn unknown(spec: &Spec, name: &str) -> Error {
 }
 
 fn format_text(budget: &Budget, text: &str, spec: &Spec) -> Result<String> {
+    if spec.no_negative_zero {
+        return Err(Error::value_error("Negative zero coercion (z) not allowed in string format specifier"));
+    }
     if spec.kind.is_some_and(|kind| kind != 's') {
         return Err(unknown(spec, "str"));
     }
@@ -158,6 +166,9 @@ pub(crate) fn format_number(budget: &Budget, number: &Number, spec: &Spec) -> Re
 }
 
 fn integer_field(budget: &Budget, value: &BigInt, spec: &Spec) -> Result<String> {
+    if spec.no_negative_zero {
+        return Err(Error::value_error("Negative zero coercion (z) not allowed in integer format specifier"));
+    }
     if spec.precision.is_some() {
         return Err(Error::value_error("Precision not allowed in integer format specifier"));
     }
@@ -183,6 +194,7 @@ fn integer_field(budget: &Budget, value: &BigInt, spec: &Spec) -> Result<String>
 fn float_field(value: f64, spec: &Spec) -> Result<String> {
     let negative = value.is_sign_negative() && !value.is_nan();
     let text = float_digits(value.abs(), spec.kind, spec.precision, spec.alternate)?;
+    let negative = negative && !(spec.no_negative_zero && !text.contains(|c: char| c.is_ascii_alphanumeric() && c != '0'));
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     Ok(assemble(negative, "", digits, rest, 3, spec))

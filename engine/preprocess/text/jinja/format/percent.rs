@@ -39,7 +39,8 @@ struct Formatter<'a> {
 
 impl Formatter<'_> {
     fn is_mapping(&self) -> bool {
-        matches!(self.values, Value::Dict(_) | Value::List(_)) || matches!(self.values.thing(), Some(Thing::Range(_)))
+        matches!(self.values, Value::Dict(_) | Value::List(_) | Value::Undefined(_))
+            || matches!(self.values.thing(), Some(Thing::Range(_) | Thing::Bytes(_)))
     }
 
     fn argument(&mut self) -> Result<Value> {
@@ -89,6 +90,7 @@ impl Formatter<'_> {
             let found = match self.values {
                 Value::Dict(dict) => dict.get_str(key).cloned().ok_or_else(|| Error::new(Kind::Key, format!("'{key}'")))?,
                 Value::List(_) => return Err(Error::type_error("list indices must be integers or slices, not str")),
+                Value::Undefined(undefined) => return Err(undefined.error()),
                 _ => return Err(Error::type_error("format requires a mapping")),
             };
             (self.current, self.single_used) = (Some(found), true);
@@ -156,7 +158,10 @@ impl Formatter<'_> {
     fn integer(&self, spec: &Spec, value: &Value) -> Result<String> {
         let kind = spec.kind.unwrap_or_default();
         let decimal = matches!(kind, 'd' | 'i' | 'u');
-        let whole = match (Number::of(value.defined()?), value) {
+        if decimal {
+            value.defined()?;
+        }
+        let whole = match (Number::of(value), value) {
             (Some(Number::Float(float)), _) if decimal => truncated(float)?,
             (Some(number), value) if !matches!(value, Value::Float(_)) => crate::preprocess::text::jinja::value::number::positive(number),
             _ if self.markup && decimal => numbers::int_of(self.machine, value, 10)?,
@@ -225,7 +230,7 @@ fn padded(spec: &Spec, negative: bool, prefix: &str, digits: &str) -> String {
 fn character(value: &Value) -> Result<String> {
     match value {
         Value::Str(text) | Value::Markup(text) if text.chars().count() == 1 => Ok(text.to_string()),
-        Value::Int(_) | Value::Bool(_) => {
+        Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
             let code = crate::preprocess::text::jinja::value::number::index(value).and_then(|code| u32::try_from(code).ok());
             let c = code.and_then(char::from_u32).ok_or_else(|| Error::new(Kind::Overflow, "%c arg not in range(0x110000)"))?;
             Ok(c.to_string())

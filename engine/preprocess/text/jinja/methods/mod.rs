@@ -1,5 +1,6 @@
 //! The methods of Python's values.
 
+pub(crate) mod bytes;
 mod cases;
 mod containers;
 pub(crate) mod lines;
@@ -84,6 +85,7 @@ pub(crate) fn find(value: &Value, name: &str) -> Option<&'static str> {
         Value::Float(_) => (FLOAT, &[]),
         Value::Object(object) => match &object.thing {
             Thing::Range(_) => (TUPLE, &[]),
+            Thing::Bytes(_) => (bytes::METHODS, &[]),
             Thing::View(..) => (&["isdisjoint"], &[]),
             Thing::Iterator(_, "generator") => (&["send", "throw", "close"], &[]),
             _ => (&[], &[]),
@@ -99,7 +101,7 @@ pub(crate) fn call(machine: &Machine<'_>, receiver: &Value, name: &str, argument
         Value::Str(text) | Value::Markup(text) => strings::call(machine, receiver, text, name, arguments),
         Value::Dict(dict) => containers::dict(machine, receiver, dict, name, arguments),
         Value::List(_) | Value::Tuple(_) => containers::sequence(machine, receiver, name, arguments),
-        Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) => numeric::call(receiver, name, arguments),
+        Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) => numeric::call(machine, receiver, name, arguments),
         Value::Object(object) => match &object.thing {
             Thing::Loop(state) => {
                 for value in arguments.positional.iter().filter(|_| name == "changed") {
@@ -120,6 +122,7 @@ pub(crate) fn call(machine: &Machine<'_>, receiver: &Value, name: &str, argument
             }
             Thing::Function("dict") => containers::from_keys(machine, arguments),
             Thing::Range(_) => containers::sequence(machine, receiver, name, arguments),
+            Thing::Bytes(own) => bytes::call(machine, receiver, own, name, arguments),
             Thing::View(..) => containers::is_disjoint(machine, receiver, arguments),
             _ => Err(unknown(receiver, name)),
         },

@@ -10,9 +10,11 @@ use crate::preprocess::text::jinja::format::braces::{self, Given};
 use crate::preprocess::text::jinja::format::html::{escape, strip_tags};
 use crate::preprocess::text::jinja::format::{entities, field};
 use crate::preprocess::text::jinja::run::arguments::{Arguments, text as text_of};
+use crate::preprocess::text::jinja::run::attributes::item;
 use crate::preprocess::text::jinja::run::iterate::Source;
 use crate::preprocess::text::jinja::run::machine::Machine;
-use crate::preprocess::text::jinja::value::Value;
+use crate::preprocess::text::jinja::value::number::index;
+use crate::preprocess::text::jinja::value::{Dict, Key, Value};
 
 pub(super) fn call(machine: &Machine<'_>, receiver: &Value, text: &Arc<str>, name: &str, arguments: Arguments) -> Result<Value> {
     let budget = &machine.budget;
@@ -82,6 +84,7 @@ pub(super) fn call(machine: &Machine<'_>, receiver: &Value, text: &Arc<str>, nam
         "join" => join(machine, receiver, text, &arguments.unnamed::<1>(name, 1)?.value(0).clone()),
         "upper" | "lower" | "casefold" | "swapcase" | "capitalize" | "title" => {
             arguments.unnamed::<0>(name, 0)?;
+            budget.work(text.len().saturating_mul(if text.is_ascii() { 2 } else { 8 }))?;
             made(match name {
                 "upper" => text.to_uppercase(),
                 "lower" => text.to_lowercase(),
@@ -118,6 +121,9 @@ pub(super) fn call(machine: &Machine<'_>, receiver: &Value, text: &Arc<str>, nam
             let mapping = arguments.unnamed::<1>(name, 1)?.value(0).clone();
             braces::format(machine, text, Given::Mapping(mapping), markup)
         }
+        "encode" => super::bytes::encode(machine, text, arguments),
+        "translate" => translate(machine, text, arguments.unnamed::<1>(name, 1)?.value(0), markup),
+        "maketrans" => make_table(machine, arguments),
         "unescape" => {
             arguments.unnamed::<0>(name, 0)?;
             Value::made(budget, entities::unescape(text))
@@ -129,7 +135,7 @@ pub(super) fn call(machine: &Machine<'_>, receiver: &Value, text: &Arc<str>, nam
         "escape" => Ok(Value::Markup(escape(budget, arguments.unnamed::<1>(name, 1)?.value(0))?)),
         _ if name.starts_with("is") => {
             arguments.unnamed::<0>(name, 0)?;
-            budget.work(text.len().saturating_mul(if text.is_ascii() { 1 } else { 16 }))?;
+            budget.work(text.len().saturating_mul(if text.is_ascii() { 4 } else { 32 }))?;
             Ok(Value::Bool(cases::is(text, name)))
         }
         _ => Err(super::unknown(receiver, name)),
@@ -219,4 +225,74 @@ fn expand_tabs(budget: &Budget, text: &str, size: i64) -> Result<String> {
         }
     }
     Ok(out)
+}
+
+/// `translate(table)`: what a code point stands for is a code point, a text, or `None` for nothing.
+fn translate(machine: &Machine<'_>, text: &str, table: &Value, markup: bool) -> Result<Value> {
+    let mut out = String::with_capacity(text.len());
+    table.defined()?;
+    for c in text.chars() {
+        machine.budget.make(ITEM)?;
+        let key = Value::Int((c as u32).into());
+        let found = match table {
+            Value::Dict(dict) => dict.get(&machine.budget, &key)?.cloned(),
+            _ if table.as_items().is_some() || table.as_str().is_some() => {
+                Some(item(machine, table, &key)?).filter(|found| !found.is_undefined())
+            }
+            _ => return Err(Error::type_error(format!("'{}' object is not subscriptable", table.type_name()))),
+        };
+        match found {
+            None => out.push(c),
+            Some(Value::None) => {}
+            Some(Value::Str(text) | Value::Markup(text)) => {
+                machine.budget.make(text.len())?;
+                out.push_str(&text);
+            }
+            Some(code) => {
+                let code = index(&code).ok_or_else(|| Error::type_error("character mapping must return integer, None or str"))?;
+                let c = u32::try_from(code).ok().and_then(char::from_u32);
+                out.push(c.ok_or_else(|| Error::value_error("character mapping must be in range(0x110000)"))?);
+            }
+        }
+    }
+    Ok(Value::text(out, markup))
+}
+
+/// `maketrans(table)`, or `maketrans(from, to, dropped)`
+fn make_table(machine: &Machine<'_>, arguments: Arguments) -> Result<Value> {
+    let bound = arguments.unnamed::<3>("maketrans", 1)?;
+    let code = |c: char| Key::new(Value::Int((c as u32).into()));
+    let mut table = Dict::default();
+    let Some(to) = bound.given(1) else {
+        let Value::Dict(given) = bound.value(0) else {
+            return Err(Error::type_error("if you give only one argument to maketrans it must be a dict"));
+        };
+        machine.budget.make_items(2 * given.len())?;
+        for (key, value) in given.iter() {
+            let key = match key.as_str() {
+                None => Key::new(key.clone())?,
+                Some(text) => {
+                    let mut chars = text.chars();
+                    let (Some(c), None) = (chars.next(), chars.next()) else {
+                        return Err(Error::value_error("string keys in translate table must be of length 1"));
+                    };
+                    code(c)?
+                }
+            };
+            table.insert(key, value.clone());
+        }
+        return Value::dict(table);
+    };
+    let (from, to) = (text_of(bound.value(0))?, text_of(to)?);
+    machine.budget.make_items(2 * from.len())?;
+    if from.chars().count() != to.chars().count() {
+        return Err(Error::value_error("the first two maketrans arguments must have equal length"));
+    }
+    for (from, to) in from.chars().zip(to.chars()) {
+        table.insert(code(from)?, Value::Int((to as u32).into()));
+    }
+    for c in bound.text(2)?.unwrap_or_default().chars() {
+        table.insert(code(c)?, Value::None);
+    }
+    Value::dict(table)
 }

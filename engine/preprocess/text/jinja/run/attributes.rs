@@ -33,6 +33,24 @@ const INTERNAL: &[&str] = &[
     "__format__",
     "__sizeof__",
     "__subclasshook__",
+    "__len__",
+    "__iter__",
+    "__contains__",
+    "__getitem__",
+    "__add__",
+    "__radd__",
+    "__mul__",
+    "__rmul__",
+    "__mod__",
+    "__rmod__",
+    "__call__",
+    "__reversed__",
+    "__getnewargs__",
+    "__bool__",
+    "__int__",
+    "__float__",
+    "__sub__",
+    "__neg__",
     "__init_subclass__",
     "__lt__",
     "__le__",
@@ -43,7 +61,9 @@ const INTERNAL: &[&str] = &[
 
 /// `value.name`
 pub(crate) fn attribute(machine: &Machine<'_>, value: &Value, name: &str) -> Result<Value> {
-    value.defined()?;
+    if !(value.is_undefined() && INTERNAL.contains(&name)) {
+        value.defined()?;
+    }
     machine.budget.work(name.len())?;
     if let Some(found) = own_attribute(machine, value, name)? {
         return Ok(found);
@@ -102,6 +122,7 @@ fn element(machine: &Machine<'_>, value: &Value, key: &Value) -> Result<Option<V
         },
         Value::Object(object) => match &object.thing {
             Thing::Range(range) => place(range.len()).and_then(|place| range.get(place)).map(Value::Int),
+            Thing::Bytes(bytes) => place(bytes.len()).and_then(|place| bytes.get(place)).map(|byte| Value::Int((*byte).into())),
             Thing::Template => match key.as_str() {
                 Some(name) => Some(block(machine, value, name)?),
                 None => None,
@@ -129,7 +150,7 @@ pub(crate) fn own_attribute(machine: &Machine<'_>, value: &Value, name: &str) ->
         let message = format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name());
         Some(Value::Undefined(Rc::new(Undefined { message, kind: Kind::Security })))
     };
-    if name.starts_with("__") && INTERNAL.contains(&name) {
+    if name.starts_with("__") && (INTERNAL.contains(&name) || (value.is_markup() && name.starts_with("__html"))) {
         return Ok(hidden());
     }
     if let Some(found) = methods::find(value, name) {
@@ -182,6 +203,7 @@ fn thing(machine: &Machine<'_>, value: &Value, thing: &Thing, name: &str) -> Res
             "used" => Some(Value::Bool(used.get())),
             _ => None,
         },
+        Thing::View(_, dict) if name == "mapping" => Some(Value::Dict(dict.clone())),
         Thing::Range(range) => match name {
             "start" => Some(Value::Int(range.start)),
             "stop" => Some(Value::Int(range.stop)),

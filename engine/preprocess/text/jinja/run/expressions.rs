@@ -105,11 +105,16 @@ impl Machine<'_> {
                 let (value, key) = (self.value(&both.0, at)?, self.value(&both.1, at)?);
                 item(self, &value, &key)
             }
-            Kind::Slice(value, bounds) => {
+            Kind::Slice { value, bounds, lenient } => {
                 let value = self.value(value, at)?;
                 let [start, stop, step] = &**bounds;
                 let bound = |bound: &Option<Expression>| bound.as_ref().map_or(Ok(Value::None), |bound| self.value(bound, at));
-                slice(self, &value, [bound(start)?, bound(stop)?, bound(step)?])
+                match slice(self, &value, [bound(start)?, bound(stop)?, bound(step)?]) {
+                    Err(error) if *lenient && error.kind() == ErrorKind::Type => {
+                        Ok(Value::undefined(format!("{} has no such element", value.described())))
+                    }
+                    done => done,
+                }
             }
             Kind::Call(function, arguments) => {
                 let function = self.value(function, at)?;

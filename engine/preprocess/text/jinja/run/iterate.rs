@@ -1,6 +1,7 @@
 //! Going through values one by one.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::machine::Machine;
 use crate::preprocess::text::jinja::error::{Error, Result};
@@ -18,6 +19,7 @@ pub(crate) enum Source {
     Reversed(Value, usize),
     Characters(Characters),
     Range(Range, usize),
+    Bytes(Arc<[u8]>, usize),
     View(View, Rc<Dict>, usize),
     ReversedView(View, Rc<Dict>, usize),
     Own(std::vec::IntoIter<Value>, u32),
@@ -33,13 +35,13 @@ impl Source {
     pub(crate) fn of(value: &Value) -> Result<Self> {
         Ok(match value {
             Value::Undefined(_) => Self::Nothing,
-            Value::Str(text) | Value::Markup(text) => {
-                Self::Characters(Characters { text: text.clone(), place: 0, markup: value.is_markup() })
-            }
+            Value::Str(text) | Value::Markup(text) => Self::Characters(Characters { text: text.clone(), place: 0 }),
             Value::List(_) | Value::Tuple(_) => Self::Items(value.clone(), 0),
             Value::Dict(dict) => Self::View(View::Keys, dict.clone(), 0),
             Value::Object(object) => match &object.thing {
                 Thing::Range(range) => Self::Range(*range, 0),
+                Thing::Bytes(bytes) => Self::Bytes(bytes.clone(), 0),
+                Thing::Set(set) => Self::View(View::Keys, set.clone(), 0),
                 Thing::View(view, dict) => Self::View(*view, dict.clone(), 0),
                 Thing::Iterator(..) => Self::Shared(object.clone()),
                 Thing::Loop(_) => Self::Loop(object.clone()),
@@ -67,7 +69,7 @@ impl Source {
             Self::Own(_, depth) => *depth,
             Self::Shared(object) | Self::Loop(object) => object.depth(),
             Self::Lazy(lazy) => lazy.depth(),
-            Self::Nothing | Self::Characters(_) | Self::Range(..) => 0,
+            Self::Nothing | Self::Characters(_) | Self::Range(..) | Self::Bytes(..) => 0,
         }
     }
 
@@ -97,10 +99,15 @@ impl Source {
                 let Some(c) = rest.chars().next() else { return Ok(None) };
                 characters.place += c.len_utf8();
                 machine.budget.make(c.len_utf8())?;
-                Some(Value::text(&*c.encode_utf8(&mut [0; 4]), characters.markup))
+                Some(Value::from(&*c.encode_utf8(&mut [0; 4])))
             }
             Self::Range(range, place) => {
                 let item = range.get(*place).map(Value::Int);
+                *place += 1;
+                item
+            }
+            Self::Bytes(bytes, place) => {
+                let item = bytes.get(*place).map(|byte| Value::Int((*byte).into()));
                 *place += 1;
                 item
             }
@@ -188,7 +195,8 @@ pub(crate) fn length(machine: &Machine<'_>, value: &Value) -> Result<Option<usiz
         Value::Dict(dict) => Some(dict.len()),
         Value::Object(object) => match &object.thing {
             Thing::Range(range) => Some(range.len()),
-            Thing::View(_, dict) => Some(dict.len()),
+            Thing::Bytes(bytes) => Some(bytes.len()),
+            Thing::View(_, dict) | Thing::Set(dict) => Some(dict.len()),
             Thing::Loop(state) => Some(state.length(machine)?),
             _ => None,
         },
@@ -212,6 +220,7 @@ pub(crate) fn reversed(machine: &Machine<'_>, value: &Value) -> Result<Source> {
         Value::Dict(dict) => Source::ReversedView(View::Keys, dict.clone(), length),
         Value::Object(object) => match &object.thing {
             Thing::Range(_) => Source::Reversed(value.clone(), length),
+            Thing::Bytes(bytes) => Source::own(bytes.iter().rev().map(|byte| Value::Int((*byte).into())).collect()),
             Thing::View(view, dict) => Source::ReversedView(*view, dict.clone(), length),
             _ => return Err(wrong()),
         },

@@ -1,13 +1,16 @@
 //! Operators, and what counts as true.
 
+use super::iterate::{Source, collect};
 use super::machine::Machine;
 use crate::preprocess::text::jinja::budget::Budget;
-use crate::preprocess::text::jinja::error::{Error, Result};
+use crate::preprocess::text::jinja::error::{Error, Kind, Result};
 use crate::preprocess::text::jinja::format::html::escape;
 use crate::preprocess::text::jinja::format::percent;
+use crate::preprocess::text::jinja::methods;
 use crate::preprocess::text::jinja::syntax::tree::{Binary, Unary};
 use crate::preprocess::text::jinja::value::number::{Number, arithmetic, index, negative, positive};
-use crate::preprocess::text::jinja::value::{Thing, Value};
+use crate::preprocess::text::jinja::value::object::View;
+use crate::preprocess::text::jinja::value::{Dict, Key, Thing, Value};
 
 impl Binary {
     fn symbol(self) -> &'static str {
@@ -37,7 +40,8 @@ pub(crate) fn truth(value: &Value) -> Result<bool> {
         Value::Dict(dict) => dict.len() > 0,
         Value::Object(object) => match &object.thing {
             Thing::Range(range) => range.len() > 0,
-            Thing::View(_, dict) => dict.len() > 0,
+            Thing::Bytes(bytes) => !bytes.is_empty(),
+            Thing::View(_, dict) | Thing::Set(dict) => dict.len() > 0,
             _ => true,
         },
     })
@@ -65,6 +69,12 @@ pub(crate) fn binary(machine: &Machine<'_>, operator: Binary, left: &Value, righ
     }
     left.defined()?;
     right.defined()?;
+    if let (Some(Thing::Bytes(first)), Binary::Add, Some(Thing::Bytes(second))) = (left.thing(), operator, right.thing()) {
+        return methods::bytes::value(machine, [&**first, &**second].concat());
+    }
+    if let (Binary::Subtract, Some(Thing::View(..)), true) = (operator, left.thing(), Source::can(right)) {
+        return difference(machine, left, right);
+    }
     let unsupported = || {
         let (left, right) = (left.type_name(), right.type_name());
         let message = format!("unsupported operand type(s) for {}: '{left}' and '{right}'", operator.symbol());
@@ -80,6 +90,13 @@ pub(crate) fn binary(machine: &Machine<'_>, operator: Binary, left: &Value, righ
                 _ => Err(unsupported()),
             },
         },
+        Binary::Multiply if matches!(left, Value::Big(_)) || matches!(right, Value::Big(_)) => {
+            let other = if matches!(left, Value::Big(_)) { right } else { left };
+            if other.as_str().is_none() && other.as_items().is_none() {
+                return Err(unsupported());
+            }
+            Err(Error::new(Kind::Overflow, "cannot fit 'int' into an index-sized integer"))
+        }
         Binary::Multiply => match (index(left), index(right)) {
             (None, Some(times)) => repeated(budget, left, times).ok_or_else(unsupported)?,
             (Some(times), None) => repeated(budget, right, times).ok_or_else(unsupported)?,
@@ -87,6 +104,22 @@ pub(crate) fn binary(machine: &Machine<'_>, operator: Binary, left: &Value, righ
         },
         _ => Err(unsupported()),
     }
+}
+
+/// What a dictionary's keys or pairs have that another lacks: a set, here in the order of the dictionary.
+fn difference(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<Value> {
+    if matches!(left.thing(), Some(Thing::View(View::Values, _))) {
+        let (left, right) = (left.type_name(), right.type_name());
+        return Err(Error::type_error(format!("unsupported operand type(s) for -: '{left}' and '{right}'")));
+    }
+    let mut set = Dict::default();
+    for item in collect(machine, left)? {
+        set.insert(Key::new(item)?, Value::None);
+    }
+    for item in collect(machine, right)? {
+        set.remove(&Key::new(item)?);
+    }
+    Value::object(Thing::Set(set.into()))
 }
 
 /// Two strings; what is added to HTML is escaped.

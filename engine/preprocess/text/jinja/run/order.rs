@@ -35,7 +35,11 @@ pub(crate) fn equal(budget: &Budget, left: &Value, right: &Value) -> Result<bool
                 let same_step = length < 2 || left.step == right.step;
                 Ok(length == other && (length == 0 || (left.start == right.start && same_step)))
             }
-            (Thing::View(View::Keys, left), Thing::View(View::Keys, right)) => {
+            (Thing::Bytes(left), Thing::Bytes(right)) => {
+                budget.work(left.len())?;
+                Ok(left == right)
+            }
+            (Thing::View(View::Keys, left) | Thing::Set(left), Thing::View(View::Keys, right) | Thing::Set(right)) => {
                 budget.items(left.len())?;
                 Ok(left.len() == right.len() && all_keys(budget, left, right)?)
             }
@@ -163,7 +167,17 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
     match container {
         Value::Dict(dict) => return Ok(dict.get(budget, item)?.is_some()),
         Value::Object(object) => match &object.thing {
-            Thing::View(View::Keys, dict) => return Ok(dict.get(budget, item)?.is_some()),
+            Thing::Bytes(_) if index(item).is_some_and(|byte| !(0..256).contains(&byte)) => {
+                return Err(Error::value_error("byte must be in range(0, 256)"));
+            }
+            Thing::Bytes(bytes) if index(item).is_none() => {
+                let Some(Thing::Bytes(part)) = item.thing() else {
+                    return Err(Error::type_error(format!("a bytes-like object is required, not '{}'", item.type_name())));
+                };
+                budget.work(bytes.len().saturating_mul(part.len().max(1)))?;
+                return Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == &**part));
+            }
+            Thing::View(View::Keys, dict) | Thing::Set(dict) => return Ok(dict.get(budget, item)?.is_some()),
             Thing::View(View::Items, dict) => {
                 let Value::Tuple(pair) = item else { return Ok(false) };
                 let [key, value] = pair.items.as_slice() else { return Ok(false) };

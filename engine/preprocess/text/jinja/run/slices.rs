@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use crate::preprocess::text::jinja::error::{Error, Result};
+use crate::preprocess::text::jinja::methods;
 use crate::preprocess::text::jinja::value::number::index;
 use crate::preprocess::text::jinja::value::object::Range;
 use crate::preprocess::text::jinja::value::{Thing, Value};
@@ -34,6 +35,10 @@ pub(super) fn slice(machine: &Machine<'_>, value: &Value, bounds: [Value; 3]) ->
         let picked = picks.places().filter_map(|place| items.get(place)).cloned().collect();
         return if matches!(value, Value::List(_)) { Value::list(budget, picked) } else { Value::tuple(budget, picked) };
     }
+    if let Some(Thing::Bytes(bytes)) = value.thing() {
+        let picked = picks(bytes.len(), &bounds)?.places().filter_map(|place| bytes.get(place)).copied();
+        return methods::bytes::value(machine, picked.collect());
+    }
     if let Some(Thing::Range(range)) = value.thing() {
         let Picks { start, stop, step } = picks(range.len(), &bounds)?;
         let at = |place: i64| range.start.saturating_add(place.saturating_mul(range.step));
@@ -55,6 +60,7 @@ fn ascii(machine: &Machine<'_>, value: &Value, text: &str, picks: Picks) -> Resu
         }
         return Ok(Value::text(text.get(start..stop).unwrap_or_default(), value.is_markup()));
     }
+    machine.budget.work(4 * picks.count())?;
     let picked: String = picks.places().filter_map(|place| text.as_bytes().get(place)).map(|byte| char::from(*byte)).collect();
     Ok(Value::text(picked, value.is_markup()))
 }

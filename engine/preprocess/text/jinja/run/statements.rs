@@ -35,8 +35,8 @@ impl Machine<'_> {
 
     fn statement(&self, statement: &Statement, at: &Rc<Activation>, out: &mut String) -> Result<Flow> {
         match statement {
-            Statement::Output { parts, escape } => {
-                for part in parts {
+            Statement::Output { parts } => {
+                for (part, escape) in parts {
                     self.print(part, *escape, at, out).map_err(|error| error.on_line(part.line))?;
                 }
             }
@@ -167,6 +167,10 @@ impl Machine<'_> {
             return self.write(text, out);
         }
         let value = self.value(part, at)?;
+        if let Some(Thing::Loop(state)) = value.thing() {
+            // Printing a loop tells its length.
+            state.length(self)?;
+        }
         if !self.escapes(how) {
             return write_str(&self.budget, &value, out);
         }

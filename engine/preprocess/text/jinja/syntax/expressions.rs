@@ -179,7 +179,7 @@ impl Parser {
             }
             TokenKind::Operator("(") => {
                 self.next();
-                let inner = self.nested(|parser| parser.tuple_of(true, &[], true))?;
+                let inner = self.nested(|parser| parser.tuple_of(true, true))?;
                 self.expect_operator(")")?;
                 Ok(inner)
             }
@@ -189,21 +189,20 @@ impl Parser {
         }
     }
 
-    pub(super) fn is_tuple_end(&self, ends: &[&str]) -> bool {
+    pub(super) fn is_tuple_end(&self) -> bool {
         matches!(self.current.kind, TokenKind::VariableEnd | TokenKind::BlockEnd | TokenKind::Operator(")"))
-            || ends.iter().any(|end| self.current.kind.is_name(end))
     }
 
     /// An expression, or several as a tuple.
     pub(super) fn tuple(&mut self) -> Result<Expression> {
-        self.tuple_of(true, &[], false)
+        self.tuple_of(true, false)
     }
 
-    pub(super) fn tuple_without_condition(&mut self, ends: &[&str]) -> Result<Expression> {
-        self.tuple_of(false, ends, false)
+    pub(super) fn tuple_without_condition(&mut self) -> Result<Expression> {
+        self.tuple_of(false, false)
     }
 
-    fn tuple_of(&mut self, conditions: bool, ends: &[&str], parentheses: bool) -> Result<Expression> {
+    fn tuple_of(&mut self, conditions: bool, parentheses: bool) -> Result<Expression> {
         let line = self.current.line;
         let mut items = Vec::new();
         let mut tuple = false;
@@ -211,7 +210,7 @@ impl Parser {
             if !items.is_empty() {
                 self.expect_operator(",")?;
             }
-            if self.is_tuple_end(ends) {
+            if self.is_tuple_end() {
                 break;
             }
             items.push(if conditions { self.expression()? } else { self.nested(Self::or)? });
@@ -318,7 +317,7 @@ impl Parser {
         self.expect_operator("]")?;
         match keys.pop() {
             Some(Ok(key)) if keys.is_empty() => Ok(item(value, key)),
-            Some(Err(slice)) if keys.is_empty() => Ok(new(line, Kind::Slice(Box::new(value), slice))),
+            Some(Err(slice)) if keys.is_empty() => Ok(new(line, Kind::Slice { value: Box::new(value), bounds: slice, lenient: false })),
             last => {
                 let slice_as_key = |_| new(line, Kind::Range);
                 let keys = keys.into_iter().chain(last).map(|key| key.unwrap_or_else(slice_as_key)).collect();

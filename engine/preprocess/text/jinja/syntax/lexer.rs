@@ -140,12 +140,15 @@ impl<'a> Lexer<'a> {
             }
             from = start + 2;
         }
-        self.fail("Missing end of raw directive")
+        // As in Jinja, nothing is missing where nothing follows.
+        if rest.is_empty() { Ok(()) } else { self.fail("Missing end of raw directive") }
     }
 
     fn comment(&mut self) -> Result<()> {
         let rest = self.rest();
-        let Some(end) = rest.find("#}") else { return self.fail("Missing end of comment tag") };
+        let Some(end) = rest.find("#}") else {
+            return if rest.is_empty() { Ok(()) } else { self.fail("Missing end of comment tag") };
+        };
         let sign = rest[..end].chars().next_back();
         let behind = &rest[end + 2..];
         let dropped = match sign {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lexer;
 use super::resolve;
 use super::token::{Token, TokenKind};
-use super::tree::{Block, Expression, For, Kind, Macro, Statement, Target, Template};
+use super::tree::{Block, Escape, Expression, For, Kind, Macro, Statement, Target, Template};
 use super::visit::Nodes;
 use crate::preprocess::text::jinja::error::{Error, Result};
 
@@ -128,13 +128,13 @@ impl Parser {
             match &self.current.kind {
                 TokenKind::End => break,
                 TokenKind::Data(data) => {
-                    parts.push(Expression { line: self.current.line, kind: Kind::Data(data.clone()) });
+                    parts.push((Expression { line: self.current.line, kind: Kind::Data(data.clone()) }, Escape::Never));
                     self.next();
                 }
                 TokenKind::VariableBegin => {
                     self.next();
                     let value = self.tuple()?;
-                    parts.push(value);
+                    parts.push((value, Escape::Never));
                     self.expect(&TokenKind::VariableEnd)?;
                 }
                 _ => {
@@ -224,7 +224,7 @@ impl Parser {
     }
 
     /// What is assigned to: names, tuples of names, and attributes of namespaces where those may stand.
-    pub(super) fn target(&mut self, ends: &[&str], namespaces: bool) -> Result<Target> {
+    pub(super) fn target(&mut self, namespaces: bool) -> Result<Target> {
         let line = self.current.line;
         let mut targets = Vec::new();
         let mut tuple = false;
@@ -232,7 +232,7 @@ impl Parser {
             if !targets.is_empty() {
                 self.expect_operator(",")?;
             }
-            if self.is_tuple_end(ends) {
+            if self.is_tuple_end() {
                 break;
             }
             targets.push(self.single_target(namespaces)?);
@@ -278,8 +278,8 @@ fn as_target(expression: Expression) -> Option<Target> {
     }
 }
 
-fn flush(parts: &mut Vec<Expression>, body: &mut Vec<Statement>) {
+fn flush(parts: &mut Vec<(Expression, Escape)>, body: &mut Vec<Statement>) {
     if !parts.is_empty() {
-        body.push(Statement::Output { parts: std::mem::take(parts), escape: Default::default() });
+        body.push(Statement::Output { parts: std::mem::take(parts) });
     }
 }

@@ -5,15 +5,21 @@ use std::sync::Arc;
 
 use super::symbols::{Part, Start, Symbols, Variable};
 use super::tree::{Arguments, Constant, Escape, Expression, For, Frame, Function, Kind, Load, Macro, Slot, Statement, Target, Template};
-use super::visit::{Nodes, Occurrence, children, names, targets};
+use super::visit::{Nodes, Occurrence, children, children_mut, names, targets};
 use crate::preprocess::text::jinja::error::{Error, Result};
 use crate::preprocess::text::jinja::{filters, predicates};
 
 /// Fills in what the parser leaves empty.
 pub(super) fn resolve(mut body: Vec<Statement>, nodes: Nodes) -> Result<Template> {
     let exports = !nodes.blocks.is_empty();
-    let mut resolver =
-        Resolver { nodes, symbols: Symbols::default(), functions: Vec::new(), escape: Escape::Never, exports, reads: BTreeSet::new() };
+    let mut resolver = Resolver {
+        nodes,
+        symbols: Symbols::default(),
+        functions: Vec::new(),
+        escape: Escaping::default(),
+        exports,
+        reads: BTreeSet::new(),
+    };
     let scope = resolver.symbols.inner(None);
     let reads_self = resolver.unbound(&body, &["self"]).contains("self");
     if reads_self {
@@ -43,10 +49,24 @@ struct Resolver {
     symbols: Symbols,
     /// The places of variables in the functions around, the innermost last.
     functions: Vec<HashMap<Variable, usize>>,
-    escape: Escape,
+    escape: Escaping,
     /// Whether blocks see what the template sets.
     exports: bool,
     reads: BTreeSet<Arc<str>>,
+}
+
+/// What is known about escaping where a statement stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Escaping {
+    known: Escape,
+    /// Whether a block's argument decides, when it is rendered.
+    asked: bool,
+}
+
+impl Escaping {
+    fn now(self) -> Escape {
+        if self.asked { Escape::Asked } else { self.known }
+    }
 }
 
 /// Where a statement stands.
@@ -145,10 +165,16 @@ impl Resolver {
         let Place { scope, toplevel, .. } = place;
         let exports = toplevel && self.exports;
         match statement {
-            Statement::Output { parts, escape } => {
-                *escape = self.escape;
-                parts.iter_mut().try_for_each(|part| self.expression(part, place))
-            }
+            Statement::Output { parts } => parts.iter_mut().try_for_each(|(part, escape)| {
+                let constant = is_constant(part);
+                // A constant is escaped as Jinja knows it when it compiles, a filter's only where that is certain.
+                *escape = if constant && !calls(part) { self.escape.known } else { self.escape.now() };
+                if constant {
+                    let undecided = self.escape.asked && calls(part);
+                    fold(part, !undecided);
+                }
+                self.expression(part, place)
+            }),
             Statement::For(index) => self.for_loop(*index, place),
             Statement::If { branches, otherwise, .. } => {
                 let place = Place { soft: true, ..place };
@@ -163,12 +189,12 @@ impl Resolver {
                 self.macro_definition(*index, place)
             }
             Statement::Call { call, index, escape } => {
-                *escape = self.escape;
+                *escape = self.escape.now();
                 self.macro_definition(*index, place)?;
                 self.expression(call, place)
             }
             Statement::Filter { filter, body, frame, escape } => {
-                *escape = self.escape;
+                *escape = self.escape.now();
                 let inner = self.symbols.inner(Some(scope));
                 self.symbols.statements(inner, &self.nodes, body);
                 self.symbols.expression(inner, filter);
@@ -205,12 +231,10 @@ impl Resolver {
                 *frame = self.frame(inner);
                 self.expression(value, place.inner(inner))?;
                 let before = self.escape;
-                self.escape = match value.kind {
-                    _ if before == Escape::Asked => Escape::Asked,
-                    Kind::Constant(Constant::Bool(true)) => Escape::Always,
-                    Kind::Constant(Constant::Bool(false) | Constant::None) => Escape::Never,
-                    _ => Escape::Asked,
-                };
+                match &value.kind {
+                    Kind::Constant(constant) => self.escape.known = if is_true(constant) { Escape::Always } else { Escape::Never },
+                    _ => self.escape.asked = true,
+                }
                 self.statements(body, place.inner(inner))?;
                 self.escape = before;
                 Ok(())
@@ -360,6 +384,25 @@ impl Resolver {
 
     fn expression(&self, expression: &mut Expression, place: Place) -> Result<()> {
         let line = expression.line;
+        // Jinja reckons with the constants in these before it renders.
+        let folds = matches!(
+            expression.kind,
+            Kind::Binary(..)
+                | Kind::And(_)
+                | Kind::Or(_)
+                | Kind::Not(_)
+                | Kind::Unary(..)
+                | Kind::Concat { .. }
+                | Kind::Compare(..)
+                | Kind::Conditional(..)
+                | Kind::Attribute(..)
+                | Kind::Item(_)
+                | Kind::Filter { .. }
+                | Kind::Test { .. }
+        );
+        if folds && !self.escape.asked && is_constant(expression) {
+            fold(expression, true);
+        }
         let each = |expression: &mut Expression| self.expression(expression, place);
         let soft = Place { soft: true, ..place };
         match &mut expression.kind {
@@ -371,11 +414,17 @@ impl Resolver {
             Kind::Tuple(items) | Kind::List(items) => items.iter_mut().try_for_each(each),
             Kind::Concat { parts, markup } => {
                 // Jinja joins constants while it compiles, when nothing is escaped yet.
-                *markup = self.escape == Escape::Always && !parts.iter().all(is_constant);
+                *markup = self.escape.now() == Escape::Always && !parts.iter().all(is_constant);
                 parts.iter_mut().try_for_each(each)
             }
             Kind::Dict(items) => items.iter_mut().try_for_each(|(key, value)| each(key).and_then(|()| each(value))),
             Kind::Unary(_, value) | Kind::Not(value) | Kind::Attribute(value, _) => each(value),
+            Kind::Item(both)
+                if matches!(&both.1.kind, Kind::Tuple(keys) if keys.iter().any(|key| matches!(key.kind, Kind::Range)))
+                    && !(is_constant(&both.0) && is_constant(&both.1)) =>
+            {
+                Err(Error::syntax(line, "invalid syntax: a slice among several subscripts"))
+            }
             Kind::Binary(_, both) | Kind::And(both) | Kind::Or(both) | Kind::Item(both) => {
                 each(&mut both.0).and_then(|()| each(&mut both.1))
             }
@@ -388,7 +437,7 @@ impl Resolver {
                 self.expression(&mut both.1, soft)?;
                 otherwise.iter_mut().try_for_each(|otherwise| self.expression(otherwise, soft))
             }
-            Kind::Slice(value, bounds) => {
+            Kind::Slice { value, bounds, .. } => {
                 each(value)?;
                 bounds.iter_mut().flatten().try_for_each(each)
             }
@@ -421,10 +470,36 @@ impl Resolver {
     }
 }
 
+fn is_true(constant: &Constant) -> bool {
+    match constant {
+        Constant::None => false,
+        Constant::Bool(value) => *value,
+        Constant::Integer(value) => *value != 0,
+        Constant::Big(_) => true,
+        Constant::Float(value) => *value != 0.0,
+        Constant::String(text) => !text.is_empty(),
+    }
+}
+
+/// Lets the slices in a constant give nothing where they cannot be.
+fn fold(expression: &mut Expression, into: bool) {
+    if let Kind::Slice { lenient, .. } = &mut expression.kind {
+        *lenient = into;
+    }
+    children_mut(expression, &mut |child| fold(child, into));
+}
+
+/// Whether filters or tests are in an expression.
+fn calls(expression: &Expression) -> bool {
+    let mut any = matches!(expression.kind, Kind::Filter { .. } | Kind::Test { .. });
+    children(expression, &mut |child| any = any || calls(child));
+    any
+}
+
 /// Whether Jinja knows an expression before it renders.
 fn is_constant(expression: &Expression) -> bool {
     let known = match &expression.kind {
-        Kind::Name(..) | Kind::Call(..) | Kind::Generation | Kind::Range => false,
+        Kind::Name(..) | Kind::Call(..) | Kind::Generation => false,
         Kind::Filter { name, .. } => !matches!(&**name, "map" | "select" | "reject" | "selectattr" | "rejectattr" | "random"),
         Kind::Conditional(_, otherwise) => otherwise.is_some(),
         _ => true,

@@ -129,7 +129,7 @@ impl Symbols {
     pub(super) fn statements(&mut self, scope: usize, nodes: &Nodes, body: &[Statement]) {
         for statement in body {
             match statement {
-                Statement::Output { parts, .. } => parts.iter().for_each(|part| self.expression(scope, part)),
+                Statement::Output { parts } => parts.iter().for_each(|(part, _)| self.expression(scope, part)),
                 Statement::For(index) => {
                     if let Some(looped) = &nodes.loops[*index] {
                         self.expression(scope, &looped.iterable);

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::parser::Parser;
 use super::token::TokenKind;
-use super::tree::{Block, Expression, For, Kind, Macro, Parameter, Statement, Target};
+use super::tree::{Block, Escape, Expression, For, Kind, Macro, Parameter, Statement, Target};
 use crate::preprocess::text::jinja::error::{Error, Result};
 
 impl Parser {
     pub(super) fn for_loop(&mut self, line: u32) -> Result<Statement> {
         self.next();
-        let target = self.target(&["in"], false)?;
+        let target = self.target(false)?;
         self.expect_name("in")?;
-        let iterable = self.tuple_without_condition(&["recursive"])?;
+        let iterable = self.tuple_without_condition()?;
         let test = if self.skip_name("if") { Some(self.expression()?) } else { None };
         let recursive = self.skip_name("recursive");
         let body = self.statements(&["endfor", "else"])?;
@@ -29,7 +29,7 @@ impl Parser {
         self.next();
         let mut branches = Vec::new();
         loop {
-            let test = self.tuple_without_condition(&[])?;
+            let test = self.tuple_without_condition()?;
             let body = self.statements(&["elif", "else", "endif"])?;
             branches.push((test, body));
             let token = self.next();
@@ -43,7 +43,7 @@ impl Parser {
 
     pub(super) fn set(&mut self, line: u32) -> Result<Statement> {
         self.next();
-        let target = self.target(&[], true)?;
+        let target = self.target(true)?;
         if self.skip_operator("=") {
             let value = self.tuple()?;
             return Ok(Statement::Set { line, target, value, exported: false });
@@ -60,7 +60,7 @@ impl Parser {
             if !targets.is_empty() {
                 self.expect_operator(",")?;
             }
-            targets.push(self.target(&[], false)?);
+            targets.push(self.target(false)?);
             self.expect_operator("=")?;
             values.push(self.expression()?);
         }
@@ -154,8 +154,8 @@ impl Parser {
         }
         let body = self.closed(&["endblock"])?;
         let is_blank = |statement: &Statement| match statement {
-            Statement::Output { parts, .. } => {
-                parts.iter().all(|part| matches!(&part.kind, Kind::Data(data) if data.chars().all(char::is_whitespace)))
+            Statement::Output { parts } => {
+                parts.iter().all(|(part, _)| matches!(&part.kind, Kind::Data(data) if data.chars().all(char::is_whitespace)))
             }
             _ => false,
         };
@@ -178,9 +178,9 @@ impl Parser {
             if !parts.is_empty() {
                 self.expect_operator(",")?;
             }
-            parts.push(self.expression()?);
+            parts.push((self.expression()?, Escape::Never));
         }
-        Ok(Statement::Output { parts, escape: Default::default() })
+        Ok(Statement::Output { parts })
     }
 
     /// `include`, `import`, `from` and `extends`.

@@ -62,9 +62,9 @@ pub(crate) enum Escape {
 
 #[derive(Debug)]
 pub(crate) enum Statement {
+    /// Each part with its own way: Jinja decides about constants before it knows what is asked.
     Output {
-        parts: Vec<Expression>,
-        escape: Escape,
+        parts: Vec<(Expression, Escape)>,
     },
     /// By its place in `Template::loops`.
     For(usize),
@@ -227,7 +227,12 @@ pub(crate) enum Kind {
     Conditional(Box<(Expression, Expression)>, Option<Box<Expression>>),
     Attribute(Box<Expression>, Arc<str>),
     Item(Box<(Expression, Expression)>),
-    Slice(Box<Expression>, Box<[Option<Expression>; 3]>),
+    /// `lenient` where Jinja slices constants before it renders, which gives nothing where a slice cannot be.
+    Slice {
+        value: Box<Expression>,
+        bounds: Box<[Option<Expression>; 3]>,
+        lenient: bool,
+    },
     /// A slice among several subscripts.
     Range,
     Call(Box<Expression>, Box<Arguments>),

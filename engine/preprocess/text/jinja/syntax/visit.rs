@@ -30,7 +30,7 @@ pub(super) enum Occurrence {
 pub(super) fn names(nodes: &Nodes, body: &[Statement], tell: &mut dyn FnMut(&str, Occurrence)) {
     for statement in body {
         match statement {
-            Statement::Output { parts, .. } => parts.iter().for_each(|part| names_of(part, tell)),
+            Statement::Output { parts } => parts.iter().for_each(|(part, _)| names_of(part, tell)),
             Statement::For(index) => {
                 let Some(looped) = &nodes.loops[*index] else { continue };
                 targets(&looped.target, Occurrence::Stored, tell);
@@ -126,7 +126,7 @@ pub(super) fn children<'a>(expression: &'a Expression, tell: &mut dyn FnMut(&'a 
             tell(&both.1);
             otherwise.iter().for_each(|otherwise| tell(otherwise));
         }
-        Kind::Slice(value, bounds) => {
+        Kind::Slice { value, bounds, .. } => {
             tell(value);
             bounds.iter().flatten().for_each(tell);
         }
@@ -152,6 +152,55 @@ fn arguments<'a>(given: &'a Arguments, tell: &mut dyn FnMut(&'a Expression)) {
     given.more_keywords.iter().for_each(tell);
 }
 
+/// As `children`, to change them.
+pub(super) fn children_mut(expression: &mut Expression, tell: &mut dyn FnMut(&mut Expression)) {
+    match &mut expression.kind {
+        Kind::Constant(_) | Kind::Data(_) | Kind::Name(..) | Kind::Range | Kind::Generation => {}
+        Kind::Tuple(items) | Kind::List(items) | Kind::Concat { parts: items, .. } => items.iter_mut().for_each(tell),
+        Kind::Dict(items) => items.iter_mut().for_each(|(key, value)| {
+            tell(key);
+            tell(value);
+        }),
+        Kind::Unary(_, value) | Kind::Not(value) | Kind::Attribute(value, _) => tell(value),
+        Kind::Binary(_, both) | Kind::And(both) | Kind::Or(both) | Kind::Item(both) => {
+            tell(&mut both.0);
+            tell(&mut both.1);
+        }
+        Kind::Compare(first, operands) => {
+            tell(first);
+            operands.iter_mut().for_each(|(_, operand)| tell(operand));
+        }
+        Kind::Conditional(both, otherwise) => {
+            tell(&mut both.0);
+            tell(&mut both.1);
+            otherwise.iter_mut().for_each(|otherwise| tell(otherwise));
+        }
+        Kind::Slice { value, bounds, .. } => {
+            tell(value);
+            bounds.iter_mut().flatten().for_each(tell);
+        }
+        Kind::Call(function, given) => {
+            tell(function);
+            arguments_mut(given, tell);
+        }
+        Kind::Filter { value, arguments: given, .. } => {
+            value.iter_mut().for_each(|value| tell(value));
+            arguments_mut(given, tell);
+        }
+        Kind::Test { value, arguments: given, .. } => {
+            tell(value);
+            arguments_mut(given, tell);
+        }
+    }
+}
+
+fn arguments_mut(given: &mut Arguments, tell: &mut dyn FnMut(&mut Expression)) {
+    given.positional.iter_mut().for_each(&mut *tell);
+    given.keywords.iter_mut().for_each(|(_, value)| tell(value));
+    given.more_positional.iter_mut().for_each(&mut *tell);
+    given.more_keywords.iter_mut().for_each(tell);
+}
+
 /// The text and the strings of a template.
 pub(crate) fn literals<'a>(template: &'a Template, tell: &mut dyn FnMut(&'a str)) {
     texts(&template.body, tell);
@@ -171,7 +220,7 @@ pub(crate) fn literals<'a>(template: &'a Template, tell: &mut dyn FnMut(&'a str)
 fn texts<'a>(body: &'a [Statement], tell: &mut dyn FnMut(&'a str)) {
     for statement in body {
         match statement {
-            Statement::Output { parts, .. } => parts.iter().for_each(|part| text_of(part, tell)),
+            Statement::Output { parts } => parts.iter().for_each(|(part, _)| text_of(part, tell)),
             Statement::If { branches, otherwise, .. } => {
                 for (test, body) in branches {
                     text_of(test, tell);

@@ -9,7 +9,7 @@ use indexmap::{Equivalent, IndexMap};
 use num_traits::ToPrimitive;
 
 use super::number::{Number, same_number};
-use super::{Value, deepest};
+use super::{Thing, Value, deepest};
 use crate::preprocess::text::jinja::budget::Budget;
 use crate::preprocess::text::jinja::error::{Error, Result};
 
@@ -64,7 +64,10 @@ fn same(left: &Value, right: &Value) -> bool {
             left.items.len() == right.items.len() && left.items.iter().zip(&right.items).all(|(left, right)| same(left, right))
         }
         (Value::Undefined(_), Value::Undefined(_)) => true,
-        _ => left.is(right),
+        _ => match (left.thing(), right.thing()) {
+            (Some(Thing::Bytes(left)), Some(Thing::Bytes(right))) => left == right,
+            _ => left.is(right),
+        },
     }
 }
 
@@ -81,7 +84,10 @@ fn hash<H: Hasher>(value: &Value, state: &mut H) {
             state.write_u8(2);
             tuple.items.iter().for_each(|item| hash(item, state));
         }
-        Value::Object(object) => (Rc::as_ptr(object) as usize).hash(state),
+        Value::Object(object) => match &object.thing {
+            Thing::Bytes(bytes) => bytes.hash(state),
+            _ => (Rc::as_ptr(object) as usize).hash(state),
+        },
         Value::None => state.write_u8(3),
         other => match Number::of(other) {
             // Equal numbers have equal floats.
@@ -131,6 +137,11 @@ impl Dict {
     pub(crate) fn insert(&mut self, key: Key, value: Value) {
         self.depth = self.depth.max(1 + deepest([&key.0, &value]));
         self.entries.insert(key, value);
+    }
+
+    /// Takes a key out; the others keep their order.
+    pub(crate) fn remove(&mut self, key: &Key) {
+        self.entries.shift_remove(key);
     }
 
     pub(crate) fn insert_str(&mut self, key: impl Into<Arc<str>>, value: Value) {

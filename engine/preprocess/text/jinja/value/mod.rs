@@ -189,6 +189,7 @@ impl Value {
         match self {
             Self::None => "None".to_owned(),
             Self::Markup(_) => "markupsafe.Markup object".to_owned(),
+            Self::Object(object) => format!("{} object", object.thing.full_name()),
             other => format!("{} object", other.type_name()),
         }
     }

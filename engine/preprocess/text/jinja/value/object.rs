@@ -19,8 +19,11 @@ pub(crate) struct Object {
 #[derive(Debug)]
 pub(crate) enum Thing {
     Range(Range),
+    Bytes(Arc<[u8]>),
     /// What `keys()`, `values()` and `items()` give.
     View(View, Rc<Dict>),
+    /// The keys of a dictionary are its items.
+    Set(Rc<Dict>),
     /// A generator or an iterator, which is used up by reading it.
     Iterator(RefCell<Source>, &'static str),
     Namespace(RefCell<Dict>),
@@ -115,22 +118,36 @@ impl Thing {
     /// How deep what it holds nests.
     pub(super) fn depth(&self) -> u32 {
         match self {
-            Self::View(_, dict) => dict.depth(),
+            Self::View(_, dict) | Self::Set(dict) => dict.depth(),
             Self::Iterator(source, _) => source.borrow().depth(),
             Self::Namespace(attributes) => attributes.borrow().depth(),
             Self::Cycler { items, .. } => deepest(items),
             Self::Joiner { separator: value, .. } | Self::Method { receiver: value, .. } => value.depth(),
             Self::Loop(state) => state.depth(),
-            Self::Range(_) | Self::Function(_) | Self::Macro(_) | Self::Template | Self::Block(_) => 0,
+            Self::Range(_) | Self::Bytes(_) | Self::Function(_) | Self::Macro(_) | Self::Template | Self::Block(_) => 0,
         }
+    }
+
+    /// The name of its type with its module, unless that is Python's own.
+    pub(crate) fn full_name(&self) -> String {
+        let name = self.type_name();
+        let module = match self {
+            Self::Namespace(_) | Self::Function("dict") => "transformers.utils.chat_template_utils.",
+            Self::Cycler { .. } | Self::Joiner { .. } => "jinja2.utils.",
+            Self::Macro(_) | Self::Loop(_) | Self::Template | Self::Block(_) => "jinja2.runtime.",
+            _ => "",
+        };
+        format!("{module}{name}")
     }
 
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Self::Range(_) => "range",
+            Self::Bytes(_) => "bytes",
             Self::View(View::Keys, _) => "dict_keys",
             Self::View(View::Values, _) => "dict_values",
             Self::View(View::Items, _) => "dict_items",
+            Self::Set(_) => "set",
             Self::Iterator(_, name) => name,
             Self::Namespace(_) => "TemplateNamespace",
             Self::Cycler { .. } => "Cycler",
@@ -154,5 +171,4 @@ impl Thing {
 pub(crate) struct Characters {
     pub(crate) text: Arc<str>,
     pub(crate) place: usize,
-    pub(crate) markup: bool,
 }

@@ -7,10 +7,14 @@ use super::object::{Range, View};
 use super::{Dict, Thing, Value};
 use crate::preprocess::text::jinja::budget::{Budget, ITEM};
 use crate::preprocess::text::jinja::error::Result;
+use crate::preprocess::text::jinja::methods;
 use crate::preprocess::text::jinja::text::classes;
 
 /// How deep printed values may nest; the rest is `...`.
 const DEEPEST: usize = 900;
+
+/// Where the reference defines what it adds to Jinja.
+const REFERENCE: &str = "transformers.utils.chat_template_utils._cached_compile_jinja_template";
 
 /// `str(value)`, without a copy of what is a string.
 pub(crate) fn str_of(budget: &Budget, value: &Value) -> Result<std::sync::Arc<str>> {
@@ -142,6 +146,25 @@ impl Printer<'_> {
                 out.push_str(&if *step == 1 { format!("range({start}, {stop})") } else { format!("range({start}, {stop}, {step})") });
                 self.budget.make(ITEM)
             }
+            Thing::Bytes(bytes) => {
+                let text = methods::bytes::repr(bytes);
+                out.push_str(&text);
+                self.budget.make(text.len())
+            }
+            Thing::Set(set) if set.len() == 0 => {
+                out.push_str("set()");
+                self.budget.make(ITEM)
+            }
+            Thing::Set(set) => {
+                for (index, (item, _)) in set.iter().enumerate() {
+                    out.push(if index == 0 { '{' } else { ',' });
+                    out.push_str(if index == 0 { "" } else { " " });
+                    self.value(item, out)?;
+                    self.budget.make(ITEM)?;
+                }
+                out.push('}');
+                Ok(())
+            }
             Thing::View(view, dict) => self.view(place, *view, dict, out),
             Thing::Namespace(attributes) => {
                 out.push_str("<Namespace ");
@@ -165,7 +188,15 @@ impl Printer<'_> {
                 self.budget.make(ITEM)
             }
             Thing::Function(name) => {
-                out.push_str(&format!("<function {name}>"));
+                out.push_str(&match *name {
+                    "namespace" => format!("<class '{REFERENCE}.<locals>.TemplateNamespace'>"),
+                    "dict" => format!("<{REFERENCE}.<locals>.TemplateDict object at 0x0>"),
+                    "cycler" => "<class 'jinja2.utils.Cycler'>".to_owned(),
+                    "joiner" => "<class 'jinja2.utils.Joiner'>".to_owned(),
+                    "range" => "<function safe_range at 0x0>".to_owned(),
+                    "lipsum" => "<function generate_lorem_ipsum at 0x0>".to_owned(),
+                    name => format!("<function _cached_compile_jinja_template.<locals>.{name} at 0x0>"),
+                });
                 self.budget.make(ITEM)
             }
             Thing::Macro(defined) => {
@@ -178,7 +209,7 @@ impl Printer<'_> {
                 self.budget.make(ITEM)
             }
             other => {
-                out.push_str(&format!("<{} object at 0x0>", other.type_name()));
+                out.push_str(&format!("<{} object at 0x0>", other.full_name()));
                 self.budget.make(ITEM)
             }
         }

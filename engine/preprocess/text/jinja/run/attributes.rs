@@ -33,6 +33,10 @@ const INTERNAL: &[&str] = &[
     "__format__",
     "__sizeof__",
     "__subclasshook__",
+];
+
+/// What strings, lists and the like have besides, and what is not defined.
+const OF_CONTAINERS: &[&str] = &[
     "__len__",
     "__iter__",
     "__contains__",
@@ -46,22 +50,18 @@ const INTERNAL: &[&str] = &[
     "__call__",
     "__reversed__",
     "__getnewargs__",
-    "__bool__",
-    "__int__",
-    "__float__",
-    "__sub__",
-    "__neg__",
-    "__init_subclass__",
-    "__lt__",
-    "__le__",
-    "__gt__",
-    "__ge__",
-    "__getstate__",
 ];
+
+fn is_internal(value: &Value, name: &str) -> bool {
+    let is_number = matches!(value, Value::None | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_));
+    INTERNAL.contains(&name)
+        || (!is_number && OF_CONTAINERS.contains(&name))
+        || (value.is_markup() && matches!(name, "__html__" | "__html_format__"))
+}
 
 /// `value.name`
 pub(crate) fn attribute(machine: &Machine<'_>, value: &Value, name: &str) -> Result<Value> {
-    if !(value.is_undefined() && INTERNAL.contains(&name)) {
+    if !(value.is_undefined() && is_internal(value, name)) {
         value.defined()?;
     }
     machine.budget.work(name.len())?;
@@ -150,7 +150,7 @@ pub(crate) fn own_attribute(machine: &Machine<'_>, value: &Value, name: &str) ->
         let message = format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name());
         Some(Value::Undefined(Rc::new(Undefined { message, kind: Kind::Security })))
     };
-    if name.starts_with("__") && (INTERNAL.contains(&name) || (value.is_markup() && name.starts_with("__html"))) {
+    if name.starts_with("__") && is_internal(value, name) {
         return Ok(hidden());
     }
     if let Some(found) = methods::find(value, name) {

@@ -194,7 +194,8 @@ fn integer_field(budget: &Budget, value: &BigInt, spec: &Spec) -> Result<String>
 fn float_field(value: f64, spec: &Spec) -> Result<String> {
     let negative = value.is_sign_negative() && !value.is_nan();
     let text = float_digits(value.abs(), spec.kind, spec.precision, spec.alternate)?;
-    let negative = negative && !(spec.no_negative_zero && !text.contains(|c: char| c.is_ascii_alphanumeric() && c != '0'));
+    let is_zero = !text.contains(|c: char| c.is_ascii_alphanumeric() && c != '0');
+    let negative = negative && !(is_zero && spec.no_negative_zero);
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     Ok(assemble(negative, "", digits, rest, 3, spec))

@@ -58,3 +58,18 @@ fn one_bad_input_of_many_fails_alone_and_is_counted() {
     assert_eq!((error.kind(), error.input_index()), (ErrorKind::Request, Some(2)), "{error}");
     assert!(error.to_string().starts_with("input 2: inputs: "), "{error}");
 }
+
+#[cfg(feature = "audio")]
+#[test]
+fn too_short_sounds_name_how_many_samples_are_needed() {
+    // Its layers have kernels of 10, 4, 4 and 4 values, and strides of 5, 4, 4 and 4.
+    const FEWEST: usize = (((4 - 1) * 4 + 4 - 1) * 4 + 4 - 1) * 5 + 10;
+    let listen = load("automatic-speech-recognition", &golden("wav2vec2/ctc")).unwrap();
+    let say = |samples: usize| listen.call(&json!({"raw": vec![0.25; samples], "sampling_rate": 16000}), &Value::Null);
+    for samples in [1, 10, FEWEST - 1] {
+        let error = say(samples).unwrap_err();
+        let wanted = format!("inputs: the sound has {samples} samples at 16000 Hz; the model's layers need at least {FEWEST}");
+        assert!(error.kind() == ErrorKind::Request && error.to_string() == wanted, "{error}");
+    }
+    assert!(say(FEWEST).is_ok());
+}

@@ -1,8 +1,14 @@
 //! What the operators of a ready-made ONNX file are, without its weights.
 
+mod check;
+mod fields;
+mod operators;
+
 use std::path::Path;
 
 use prost::Message;
+
+pub use check::check;
 
 use crate::{Error, Result, content::Content};
 

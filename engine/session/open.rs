@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use formers_converters::content::Content;
+use formers_converters::{content::Content, reader};
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 
 use super::providers::{PROVIDERS, Provider};
@@ -35,12 +35,21 @@ pub(super) fn open(source: &Source<'_>, options: &SessionOptions) -> Result<Open
             _ => Error::io(path, error),
         })?;
     }
+    check(source)?;
     let runtime = runtime::get()?;
     let in_library = runtime.providers()?;
     let Some(provider) = Provider::of(&options.device) else {
         return automatic(runtime, source, options, &in_library);
     };
     open_on(runtime, source, options, options.device, provider, &in_library)
+}
+
+/// An error for a graph that ONNX Runtime would not survive.
+fn check(source: &Source<'_>) -> Result<()> {
+    match source {
+        Source::File(path) => Ok(reader::check(&Content::of(path)?).map_err(|error| error.at(path.display()))?),
+        Source::Memory { model, .. } => Ok(reader::check(model)?),
+    }
 }
 
 /// Tries what is compiled in and in the library; the processor comes last and takes everything.

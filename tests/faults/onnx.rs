@@ -46,6 +46,18 @@ fn damaged_files() {
             &["onnx/model.onnx"],
         ),
         (
+            "an operator that ONNX Runtime does not survive",
+            |f| {
+                // Messages that come twice are one: this is one more operator of the graph.
+                let max = b"\x3a\x0f\x0a\x0d\x0a\x01a\x0a\x00\x12\x01b\x22\x03Max";
+                let file = f.join("onnx/model.onnx");
+                let bytes = fs::read(&file).unwrap();
+                fs::write(file, [&bytes[..], max].concat()).unwrap();
+            },
+            Checkpoint,
+            &["onnx/model.onnx", "Max", "input 1"],
+        ),
+        (
             "inputs that nobody fills",
             |f| {
                 fs::copy(golden("session/plain.onnx"), f.join("onnx/model.onnx")).unwrap();

@@ -53,8 +53,13 @@ fn damaged_files_are_named() {
     let mut regex: Value = serde_json::from_slice(&model(json!({"type": "BPE", "vocab": {"a": 0}, "merges": []}))).unwrap();
     regex["pre_tokenizer"] = json!({"type": "Split", "pattern": {"Regex": "(("}, "behavior": "Isolated", "invert": false});
     let regex = regex.to_string().into_bytes();
+    // A table of 4 GB, in four bytes.
+    let mut charsmap: Value = serde_json::from_slice(&model(json!({"type": "BPE", "vocab": {"a": 0}, "merges": []}))).unwrap();
+    charsmap["normalizer"] = json!({"type": "Sequence", "normalizers": [{"type": "Precompiled", "precompiled_charsmap": "/////w=="}]});
+    let charsmap = charsmap.to_string().into_bytes();
     let cases: &[(Entries<'_>, ErrorKind, &str)] = &[
         (&[], ErrorKind::NotFound, "tokenizer.json"),
+        (&[("tokenizer.json", &charsmap)], ErrorKind::Checkpoint, "precompiled_charsmap"),
         (&[("tokenizer_config.json", &bert)], ErrorKind::NotFound, "vocab.txt"),
         (&[("tokenizer_config.json", &spm)], ErrorKind::NotFound, "sentencepiece.bpe.model"),
         (&[("tokenizer_config.json", &ctc)], ErrorKind::NotFound, "vocab.json"),

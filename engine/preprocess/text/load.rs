@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokenizers::processors::PostProcessorWrapper;
@@ -95,6 +96,7 @@ fn from_python(class: &Class, read: python::Read, files: &dyn Files, mut init: I
 fn assemble(class: &Class, init: Init, parts: Parts, version: Version) -> Result<Tokenizer> {
     let Parts { recipe, added, post_processor } = parts;
     let mut engine = Engine::new(recipe.model.build()?);
+    charsmaps(&recipe.normalizer)?;
     let normalizer: Option<NormalizerWrapper> = part("normalizer", recipe.normalizer)?;
     let pre_tokenizer = splitter(recipe.pre_tokenizer, recipe.chinese_words)?;
     let decoder: Option<DecoderWrapper> = part("decoder", recipe.decoder)?;
@@ -179,6 +181,33 @@ fn splitter(json: Value, chinese_words: Option<HashSet<String>>) -> Result<Optio
         #[cfg(not(feature = "jieba"))]
         Some(_) => Err(Error::unsupported("a RoFormerTokenizer cuts Chinese into words, which needs the Cargo feature `jieba`")),
     }
+}
+
+/// An error for a precompiled normalization whose table is said to be longer than it is: memory for it would be asked for first.
+fn charsmaps(normalizer: &Value) -> Result<()> {
+    match normalizer {
+        Value::Array(list) => list.iter().try_for_each(charsmaps),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| match value.as_str() {
+            // What is no base64 is for whoever reads it to say.
+            Some(text) if name == "precompiled_charsmap" => match STANDARD.decode(text) {
+                Ok(bytes) => charsmap(&bytes),
+                Err(_) => Ok(()),
+            },
+            _ => charsmaps(value),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The length of a table of 32-bit numbers, that table, and the texts that it refers to.
+fn charsmap(bytes: &[u8]) -> Result<()> {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(()) };
+    let length = u32::from_le_bytes(*length) as usize;
+    if length <= rest.len() {
+        return Ok(());
+    }
+    let message = format!("normalizer: precompiled_charsmap: a table of {length} bytes, of which {} are there", rest.len());
+    Err(damaged("tokenizer.json", message))
 }
 
 /// A part of a tokenizer from its JSON; `null` is no part.

@@ -106,10 +106,10 @@ impl Pretrained {
             Source::Auto if known && weights => Ok(Source::Safetensors),
             Source::Auto if onnx => Ok(Source::Onnx),
             Source::Auto if weights => Err(unknown(self.config.model_type()).at(self.checkpoint.name())),
-            Source::Auto => Err(Error::new(
+            Source::Auto => onnx::unusable(&self.checkpoint).and(Err(Error::new(
                 crate::ErrorKind::Checkpoint,
                 format!("{}: neither weights (model.safetensors, pytorch_model.bin) nor ONNX files", self.checkpoint.name()),
-            )),
+            ))),
             chosen => Ok(chosen),
         }
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::{ModelDtype, Pretrained, genai, part::Part};
 use crate::{Error, Result, hub::Checkpoint};
 
+/// What the reference's own exporter says of its files.
+const EXPORT: &str = "export.json";
 /// Where exports lie.
 const FOLDERS: &[&str] = &["onnx/", ""];
 /// Which type `auto` takes first, of those that are there: the most exact.
@@ -31,6 +33,7 @@ const ROLES: &[&[&str]] = &[
     &["decoder_model", "decoder_with_past_model"],
     &["decoder_with_past_model"],
     &["decoder_model"],
+    &["prefill", "decode"],
 ];
 /// The same for one that reads with an encoder and writes with a decoder.
 const TWO_SIDED: &[&[&str]] = &[
@@ -80,8 +83,29 @@ fn available(checkpoint: &Checkpoint, role: &str) -> Vec<(ModelDtype, String)> {
     };
     let found: Vec<_> = BEST.iter().filter_map(find).collect();
     // onnxruntime-genai lets files have any name; what type they are nobody says.
-    let named = || genai::decoder(checkpoint).filter(|file| role == "model" && checkpoint.has(file));
+    let named = || {
+        genai::decoder(checkpoint).filter(|_| role == "model").or_else(|| component(checkpoint, role)).filter(|file| checkpoint.has(file))
+    };
     if found.is_empty() { named().map(|file| (ModelDtype::Fp32, file)).into_iter().collect() } else { found }
+}
+
+/// The file of a component of what the reference exports, which it names in `export.json`.
+fn component(checkpoint: &Checkpoint, role: &str) -> Option<String> {
+    // What cannot be read names nothing.
+    let export = checkpoint.json(EXPORT).ok().flatten()?;
+    export.get("components")?.get(role)?.get("file")?.as_str().map(str::to_owned)
+}
+
+/// What the reference exported, where nothing here can run that.
+pub(super) fn unusable(checkpoint: &Checkpoint) -> Result<()> {
+    let Some(export) = checkpoint.json(EXPORT)? else { return Ok(()) };
+    let components = export.get("components").and_then(Value::as_object);
+    let names: Vec<&str> = components.into_iter().flat_map(|all| all.keys()).map(String::as_str).collect();
+    Err(Error::unsupported(format!(
+        "{}: {EXPORT}: of what the reference exports only `model`, or `prefill` and `decode`, can be run, not {}; convert the checkpoint itself",
+        checkpoint.name(),
+        if names.is_empty() { "nothing at all".to_owned() } else { names.join(", ") }
+    )))
 }
 
 /// The file of a role in the type that was asked for, or that the repository's own `transformers.js_config` names.

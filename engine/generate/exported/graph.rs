@@ -16,6 +16,7 @@ const ROLES: &[&[&str]] = &[
     &["decoder_model", "decoder_with_past_model"],
     &["decoder_with_past_model"],
     &["decoder_model"],
+    &["prefill", "decode"],
 ];
 
 /// The role of a graph that looks tokens up, of models that see more than those.

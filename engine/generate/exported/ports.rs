@@ -48,9 +48,13 @@ impl Heads {
     }
 }
 
+/// Stands before the cache that a graph takes, where the reference exports it; before that which it gives, `output.`, and in a graph that
+/// only begins one, nothing.
+const GIVEN: &str = "input.";
+
 /// Whether an input takes what earlier runs left.
 pub(super) fn is_past(name: &str) -> bool {
-    name.starts_with("past") && !name.ends_with("_length")
+    name.strip_prefix(GIVEN).unwrap_or(name).starts_with("past") && !name.ends_with("_length")
 }
 
 /// The parts of a graph, which runs first as `first` and then as `next`: one session, or two.
@@ -61,7 +65,10 @@ pub(super) fn parts(first: &Session, next: &Session, heads: Heads) -> Result<Vec
 fn part(port: &Port, first: &Session, next: &Session, heads: Heads) -> Result<Part> {
     let rest = port.name.trim_start_matches("past_key_values").trim_start_matches("past");
     // `past_conv.0` goes on as `present_conv.0`, `past_key_values.0.key` as `present.0.key`.
-    let names = [format!("present{rest}"), format!("present_key_values{rest}")];
+    let names = match port.name.strip_prefix(GIVEN) {
+        Some(name) => [format!("output.{name}"), name.to_owned()],
+        None => [format!("present{rest}"), format!("present_key_values{rest}")],
+    };
     let output = |session: &Session| names.iter().find(|name| session.output(name).is_some()).cloned();
     let missing = || Error::unsupported(format!("input `{}` has no output `{}` that goes on from it", port.name, names[0]));
     let dtype = port.dtype.ok_or_else(|| Error::unsupported(format!("input `{port}`: it is no tensor of numbers")))?;

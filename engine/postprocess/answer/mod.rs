@@ -1,10 +1,10 @@
 //! What a chat model wrote becomes its reasoning, its calls of tools and the rest, for the formats of the common families.
 //!
 //! A format is one file in `formats/` and its line in the table there. The file says all: by what a chat template is recognised, the marks
-//! of reasoning, the marks that something begins with, and how what stands behind each is read. A reader is a function on a [`cursor`],
+//! of reasoning, the marks that something begins with, and how what stands behind each is read. A reader is a function on a `Cursor`,
 //! whose steps are certain whatever follows, so that an answer that comes piece by piece and one that is there at once are read by the
 //! same code, with the same end; the ways to write a call that several families share are in `forms/`. Everything else (what is held
-//! back, white space, quoted marks, calls inside of reasoning) is done once for all formats in [`reader`].
+//! back, white space, quoted marks, calls inside of reasoning) is done once for all formats in `reader.rs`.
 
 mod cursor;
 mod flow;
@@ -13,6 +13,7 @@ mod formats;
 mod forms;
 mod literal;
 mod reader;
+mod region;
 mod scan;
 mod tools;
 

@@ -6,7 +6,8 @@ use super::{
     Answer, ToolCall,
     cursor::{Cursor, Step, Stop},
     flow::Flow,
-    format::{AnswerFormat, Found, Kind, Mark, Place, Reasoning, Scene, every_reasoning},
+    format::{AnswerFormat, Found, Kind, Mark, Place, Scene, every_reasoning},
+    region::Region,
     scan::{self, Action, Before, Candidate, Hit},
     tools::Tools,
 };
@@ -53,17 +54,6 @@ pub struct AnswerReader {
 
 /// No closing mark is longer.
 const LONGEST_MARK: usize = 64;
-
-/// What the text is part of.
-#[derive(Debug, Clone)]
-enum Region {
-    /// The answer itself.
-    Plain,
-    /// Reasoning, up to one of some marks. A call in it is one where none of these comes any more.
-    Reasoning(Vec<&'static str>),
-    /// A text that the format opened, up to one of some marks.
-    Text(Kind, &'static [&'static str]),
-}
 
 impl AnswerReader {
     /// Begins an answer; the arguments are those of [`super::parse_answer`].
@@ -393,37 +383,8 @@ impl AnswerReader {
     /// What to look for in a region.
     fn enter(&mut self, region: Region) {
         self.before.is_line = true;
-        let format = self.format.format;
-        let is_mark = |text: &str| format.marks.iter().any(|mark| mark.text == text);
-        let mut watched = Vec::new();
-        let reads = |watched: &mut Vec<Candidate>, in_answer: bool| {
-            let marks = format.marks.iter().filter(|mark| in_answer || mark.place != Place::Start);
-            watched.extend(marks.map(|mark| Candidate::new(mark.text, mark.place, Action::Read(mark))));
-        };
-        match &region {
-            Region::Plain => {
-                reads(&mut watched, true);
-                let open = |marks: &Reasoning| Candidate::new(marks.open, marks.place, Action::Open(*marks));
-                watched.extend(self.format.reasoning.iter().map(open));
-                let stray = |marks: &Reasoning| Candidate::new(marks.close, Place::Anywhere, Action::Stray(*marks));
-                watched.extend(self.format.known.iter().map(stray));
-            }
-            Region::Reasoning(closes) => {
-                watched.extend(closes.iter().map(|close| Candidate::new(*close, Place::Anywhere, Action::Close)));
-                reads(&mut watched, false);
-            }
-            Region::Text(_, closes) => {
-                let close = |close: &&'static str| {
-                    let action = if is_mark(close) { Action::CloseBefore } else { Action::Close };
-                    Candidate::new(*close, Place::Anywhere, action)
-                };
-                watched.extend(closes.iter().map(close));
-                reads(&mut watched, false);
-            }
-        }
-        watched.extend(format.silent.iter().map(|mark| Candidate::new(*mark, Place::Anywhere, Action::Skip)));
-        watched.extend(self.tokens.iter().map(|token| Candidate::new(token.as_str(), Place::Anywhere, Action::Skip)));
-        (self.region, self.watched) = (region, watched);
+        self.watched = region.watched(&self.format, &self.tokens);
+        self.region = region;
     }
 }
 

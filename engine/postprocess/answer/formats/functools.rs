@@ -3,13 +3,19 @@
 use crate::postprocess::answer::{
     cursor::{Cursor, Step},
     format::{Format, Found, Mark, Scene},
+    formats::{llama3, phi4},
     forms::json,
 };
 
 pub(super) const FORMAT: Format = Format {
     name: "functools",
     templates: &[&["functools["]],
-    marks: &[Mark::anywhere("functools[", calls), Mark::anywhere("<|tool_call|>", super::phi4::calls)],
+    marks: &[
+        Mark::anywhere("functools[", calls),
+        Mark::anywhere("<|tool_call|>", phi4::calls),
+        // How the template of vLLM shows the model what it called before.
+        Mark::at_start("{", llama3::plain),
+    ],
     ..Format::NONE
 };
 

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Request,
     /// What the model answered cannot be read as it should be.
     Answer,
+    /// An answer ended before it matched what it must: it needs more tokens, or more time.
+    Incomplete,
     /// A picture or a sound could not be decoded.
     Media,
     /// ONNX Runtime is missing, too old, or failed.
@@ -47,6 +49,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Request => "request",
             Self::Answer => "answer",
+            Self::Incomplete => "incomplete",
             Self::Media => "media",
             Self::Runtime => "runtime",
             Self::Device => "device",

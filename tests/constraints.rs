@@ -451,6 +451,67 @@ fn what_cannot_be_met_is_an_error() {
     assert_eq!(answer[0]["generated_text"], "abbb");
 }
 
+/// An answer that a limit cuts before it matches is an error of its own, behind the text where it comes piece by piece; one that matches
+/// when the limit comes is none.
+#[test]
+fn answers_that_were_cut_say_so() {
+    let generate = open("qwen2/causal_lm");
+    let all = [Constraint::JsonSchema(person()), Constraint::CompactJson(person()), Constraint::Regex("[ab]{50}".into())];
+    for constraint in all.into_iter().chain([Constraint::Grammar("start: \"a\"{50}".into())]) {
+        for way in [
+            json!({"num_beams": 1}),
+            json!({"num_beams": 2}),
+            json!({"prompt_lookup_num_tokens": 3}),
+            json!({"do_sample": true, "seed": 1}),
+        ] {
+            let mut options = call(&constraint, way.clone());
+            options.generation.insert("max_new_tokens".into(), json!(5));
+            let error = generate.run_many(&[Prompt::Text("Hi")], &options).unwrap().swap_remove(0).unwrap_err();
+            assert!(error.kind() == ErrorKind::Incomplete && error.to_string().contains("after 5 tokens"), "{constraint:?} {way}: {error}");
+            if way.get("num_beams") != Some(&json!(2)) {
+                let pieces: Vec<_> = generate.stream(Prompt::Text("Hi"), &options).unwrap().collect();
+                let (last, text) = pieces.split_last().unwrap();
+                assert_eq!(last.as_ref().unwrap_err().kind(), ErrorKind::Incomplete, "{constraint:?} {way}");
+                let text: String = text.iter().map(|piece| piece.as_ref().unwrap().as_str()).collect();
+                assert!(!text.is_empty(), "{constraint:?} {way}");
+            }
+        }
+        let mut options = call(&constraint, json!({"max_time": 0.0}));
+        options.stop = None;
+        assert_eq!(generate.run_many(&[Prompt::Text("Hi")], &options).unwrap()[0].as_ref().unwrap_err().kind(), ErrorKind::Incomplete);
+    }
+    // What is complete at the limit is not cut, nor is what the caller ends.
+    for (constraint, tokens) in [(Constraint::Regex("a".into()), 1), (Constraint::Regex("a*".into()), 7)] {
+        let mut options = call(&constraint, json!({"do_sample": false}));
+        options.generation.insert("max_new_tokens".into(), json!(tokens));
+        assert!(generate.run_many(&[Prompt::Text("Hi")], &options).unwrap()[0].is_ok(), "{constraint:?}");
+    }
+    let mut options = call(&Constraint::Regex("[ab]{50}".into()), json!({"do_sample": false}));
+    options.stop = Some(formers::generate::stopping::StopWhen::new(|tokens| tokens.len() > 6));
+    assert!(generate.run_many(&[Prompt::Text("Hi")], &options).unwrap()[0].is_ok());
+    // Parts show what came before that is told.
+    let mut options = call(&Constraint::JsonSchema(person()), json!({"do_sample": false}));
+    options.generation.insert("max_new_tokens".into(), json!(5));
+    options.chat.chat_template = Some("{% for m in messages %}{{ m.content }}{% endfor %}".into());
+    let parts: Vec<_> = generate.stream_parts(&[json!({"role": "user", "content": "Hi"})], &options).unwrap().collect();
+    let (last, shown) = parts.split_last().unwrap();
+    assert_eq!(last.as_ref().unwrap_err().kind(), ErrorKind::Incomplete);
+    assert!(shown.iter().any(|part| matches!(part, Ok(Part::Content(text)) if !text.is_empty())), "{parts:?}");
+}
+
+/// Compact JSON is asked for beside a schema.
+#[test]
+fn compact_json_is_a_parameter() {
+    let generate = open("qwen2/causal_lm");
+    let ask = |parameters: Value| generate.call(&json!("Hi"), formers::pipelines::Parameters::new(&parameters).unwrap());
+    let schema = json!({"const": {"a": [1, 2], "b": null}});
+    let common =
+        json!({"json_schema": schema, "compact_json": true, "return_full_text": false, "do_sample": true, "seed": 2, "max_new_tokens": 90});
+    assert_eq!(ask(common).unwrap()[0]["generated_text"], "{\"a\":[1,2],\"b\":null}");
+    let error = ask(json!({"regex": "a", "compact_json": true})).unwrap_err().to_string();
+    assert!(error.starts_with("parameters.compact_json: goes with json_schema"), "{error}");
+}
+
 /// Whatever a constraint says, it is refused or runs, and soon.
 #[test]
 fn constraints_that_ask_for_too_much_are_refused() {

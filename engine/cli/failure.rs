@@ -138,7 +138,7 @@ fn class(error: &anyhow::Error) -> (u8, &'static str) {
 
 fn code(kind: Kind) -> u8 {
     match kind {
-        Kind::Request | Kind::Media => ASKED,
+        Kind::Request | Kind::Media | Kind::Incomplete => ASKED,
         Kind::NotFound | Kind::Checkpoint | Kind::Config | Kind::Unsupported | Kind::Answer => MODEL,
         Kind::Network | Kind::Offline | Kind::Unauthorized => HUB,
         _ => MACHINE,

@@ -22,6 +22,8 @@ pub(super) struct Answer {
     weight: Option<f64>,
     record: Record,
     reason: Option<StopReason>,
+    /// Whether it ended before it might.
+    is_cut: bool,
 }
 
 impl Answer {
@@ -30,7 +32,18 @@ impl Answer {
         let seeded = |seed: u64| Sampler::new(seed.wrapping_add(index as u64));
         let sampler = settings.config.do_sample.then(|| settings.config.seed.map_or_else(Sampler::from_time, seeded));
         let (record, weight) = (Record::new(settings.config), settings.config.assistant_ensemble_weight);
-        Ok(Self { index, prompt: prompt.len(), history: prompt.to_vec(), processors, stopping, sampler, weight, record, reason: None })
+        Ok(Self {
+            index,
+            prompt: prompt.len(),
+            history: prompt.to_vec(),
+            processors,
+            stopping,
+            sampler,
+            weight,
+            record,
+            reason: None,
+            is_cut: false,
+        })
     }
 
     /// Whether it goes on.
@@ -41,6 +54,11 @@ impl Answer {
     /// The last token so far.
     pub(super) fn last(&self) -> u32 {
         self.history.last().copied().unwrap_or_default()
+    }
+
+    /// Whether it ended before what holds it was met.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The tokens so far.
@@ -79,13 +97,16 @@ impl Answer {
         let token = u32::try_from(token).unwrap_or(u32::MAX);
         self.history.push(token);
         self.reason = self.stopping.check(self.index, &self.history);
+        // Where the caller ends it, that is as it should be.
+        let limits = [StopReason::MaxLength, StopReason::MaxTime, StopReason::StopString];
+        self.is_cut = self.reason.is_some_and(|reason| limits.contains(&reason)) && !self.processors.is_met(&self.history);
         Ok((token, log_prob))
     }
 
     pub(super) fn generated(mut self) -> Generated {
         let tokens = self.history.split_off(self.prompt);
         let Record { log_probs, logits, scores, .. } = self.record;
-        Generated { tokens, reason: self.reason, log_probs, logits, scores, ..Generated::default() }
+        Generated { tokens, reason: self.reason, is_cut: self.is_cut, log_probs, logits, scores, ..Generated::default() }
     }
 }
 

@@ -7,13 +7,15 @@ use super::generating::OwnProcessors;
 use super::grammar;
 use crate::{Error, Result};
 
-/// What the text of an answer matches from its beginning to its end token. An answer that `max_new_tokens` cuts short is the beginning
-/// of one that does.
+/// What the text of an answer matches from its beginning to its end token. An answer that a limit such as `max_new_tokens` cuts before it
+/// does is an error of a kind of its own ([`ErrorKind::Incomplete`](crate::ErrorKind::Incomplete)); a stream ends with that error.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Constraint {
     /// JSON that a JSON schema describes.
     JsonSchema(Value),
+    /// JSON that a JSON schema describes, without space between its parts.
+    CompactJson(Value),
     /// A regular expression, in the syntax of the crate `regex`, over all of the text.
     Regex(String),
     /// A grammar in Lark's syntax, whose rule `start` is all of the text.
@@ -24,7 +26,7 @@ impl Constraint {
     /// What the parameter of a call is called.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::JsonSchema(_) => "json_schema",
+            Self::JsonSchema(_) | Self::CompactJson(_) => "json_schema",
             Self::Regex(_) => "regex",
             Self::Grammar(_) => "grammar",
         }

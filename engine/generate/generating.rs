@@ -51,6 +51,8 @@ pub struct Generated {
     pub tokens: Vec<u32>,
     /// Why it ended; beam search does not say.
     pub reason: Option<StopReason>,
+    /// Whether a length, a time or a stop string ended it before it matched what it must.
+    pub is_cut: bool,
     /// The score of a beam.
     pub score: Option<f32>,
     /// Of the beam, for each token the beam whose logits it came from.
@@ -62,6 +64,20 @@ pub struct Generated {
     /// With `output_scores`: for each token the logits after the processors. Beam search has logarithms of probabilities here, and as
     /// in Python it tells scores and logits of its beams, not of answers: only where there are as many answers as beams.
     pub scores: Vec<Vec<f32>>,
+}
+
+impl Generated {
+    /// An error where it was cut.
+    pub fn whole(&self) -> Result<()> {
+        if self.is_cut { Err(cut(self.tokens.len())) } else { Ok(()) }
+    }
+}
+
+/// What is said of an answer that was cut after so many tokens.
+pub(crate) fn cut(tokens: usize) -> Error {
+    let message =
+        "before it matched what json_schema, regex or grammar asks for: give it more room (max_new_tokens, max_time), or ask for less";
+    Error::new(ErrorKind::Incomplete, format!("the answer was cut after {tokens} tokens, {message}"))
 }
 
 /// Answers prompts: for each `num_return_sequences` answers, the best first. A prompt that cannot be answered fails alone where

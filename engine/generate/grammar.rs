@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, SimpleVob, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory, panic_utils::catch_unwind};
-use serde_json::{Value, json};
 
 use super::constraint::Constraint;
 use super::generating::OwnProcessors;
 use super::processors::{Processor, Row};
+use super::schema::{self, Prepared};
 use crate::{Error, ErrorKind, Result};
 
-/// Space between the parts of JSON: none, one, or a line's end and an indentation. Without a limit, a model may write nothing else.
-const WHITESPACE: &str = r"\x20|\r?\n[\x20\t]{0,20}";
+/// The stack on which constraints are read: each schema within another takes some of it, and so does each that one refers to.
+const STACK: usize = 1 << 28;
 
 /// The texts of a vocabulary as a tree.
 pub(super) struct Texts {
@@ -64,29 +64,47 @@ impl Texts {
         if eos.is_empty() {
             return Err("needs an eos_token_id to end the answer with, and the model has none".to_owned());
         }
-        let grammar = match constraint {
-            Constraint::JsonSchema(schema) => TopLevelGrammar::from_json_schema(with_whitespace(schema)),
-            Constraint::Regex(regex) => TopLevelGrammar::from_regex(regex),
-            Constraint::Grammar(lark) => TopLevelGrammar::from_lark(lark.clone()),
+        let prepared = match constraint {
+            Constraint::JsonSchema(schema) => Some(schema::prepare(schema, false)?),
+            Constraint::CompactJson(schema) => Some(schema::prepare(schema, true)?),
+            _ => None,
+        };
+        let grammar = match (constraint, &prepared) {
+            (Constraint::Regex(regex), _) => TopLevelGrammar::from_regex(regex),
+            (Constraint::Grammar(lark), _) => TopLevelGrammar::from_lark(lark.clone()),
+            (_, Some(prepared)) => TopLevelGrammar::from_json_schema(prepared.schema.clone()),
+            _ => return Err("no constraint that is known".to_owned()),
         };
         let factory = self.factory(&eos)?;
-        let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
-        let start = Matcher::new(Ok(parser.map_err(|error| told(&error))?));
-        // What no text of this vocabulary meets is known before the model runs.
-        start.clone().compute_mask_or_eos().map_err(|error| told(&error))?;
+        let start = with_stack(|| {
+            let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
+            let start = Matcher::new(Ok(parser.map_err(|error| told_of(&prepared, &error))?));
+            // What no text of this vocabulary meets is known before the model runs.
+            start.clone().compute_mask_or_eos().map_err(|error| told_of(&prepared, &error))?;
+            Ok(start)
+        })?;
         let name = constraint.name();
         let start = Arc::new(Mutex::new(start));
-        Ok(Arc::new(move |prompt| vec![Box::new(Held { name, start: start.clone(), prompt, rows: Vec::new() }) as Box<dyn Processor>]))
+        let eos: Arc<[u32]> = eos.into();
+        Ok(Arc::new(move |prompt| {
+            vec![Box::new(Held { name, start: start.clone(), eos: eos.clone(), prompt, rows: Vec::new() }) as Box<dyn Processor>]
+        }))
     }
 }
 
-/// A schema whose JSON has room between its parts, but not without end, unless it says itself how it is.
-fn with_whitespace(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(fields) = schema.as_object_mut() {
-        fields.entry("x-guidance").or_insert_with(|| json!({"whitespace_pattern": WHITESPACE}));
-    }
-    schema
+/// Runs where there is room for the deepest schema that is read.
+fn with_stack<T: Send>(read: impl FnOnce() -> std::result::Result<T, String> + Send) -> std::result::Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("constraint".to_owned()).stack_size(STACK).spawn_scoped(scope, read);
+        let thread = thread.map_err(|error| format!("no thread to read it: {error}"))?;
+        thread.join().unwrap_or_else(|_| Err("it could not be read; this is a fault of formers".to_owned()))
+    })
+}
+
+/// What an error says, in the words of the schema where there is one.
+fn told_of(prepared: &Option<Prepared>, error: &impl std::fmt::Display) -> String {
+    let text = told(error);
+    prepared.as_ref().map_or(text.clone(), |prepared| prepared.told(&text))
 }
 
 /// Errors show what they are about, which may be long.
@@ -100,6 +118,9 @@ fn told(error: &impl std::fmt::Display) -> String {
     if text == "NoExtensionBias" {
         return "no text that the model's vocabulary can spell matches it".to_owned();
     }
+    if let Some((_, reference)) = text.split_once("without 'referencing' feature; ref ") {
+        return format!("$ref {reference}: %json in a grammar has references of its own parts only, \"#/...\"");
+    }
     match text.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -111,6 +132,7 @@ struct Held {
     name: &'static str,
     /// Where every answer begins.
     start: Arc<Mutex<Matcher>>,
+    eos: Arc<[u32]>,
     prompt: usize,
     /// The rows of the step before.
     rows: Vec<Progress>,
@@ -175,6 +197,17 @@ impl Processor for Held {
             self.rows.push(progress);
         }
         Ok(())
+    }
+
+    fn is_met(&mut self, history: &[u32]) -> bool {
+        let tokens = history.get(self.prompt..).unwrap_or_default();
+        let text = tokens.iter().position(|token| self.eos.contains(token)).and_then(|end| tokens.get(..end)).unwrap_or(tokens);
+        let mut before = std::mem::take(&mut self.rows);
+        let reached = self.progress(&mut before, text, false);
+        self.rows = before;
+        reached.is_ok_and(|progress| {
+            progress.matcher.is_some_and(|mut matcher| matcher.is_stopped() || matcher.is_accepting().unwrap_or(false))
+        })
     }
 }
 

@@ -17,6 +17,8 @@ pub mod processors;
 mod rank;
 mod record;
 pub mod sampling;
+#[cfg(feature = "constraints")]
+mod schema;
 mod scores;
 mod search;
 mod seq2seq;
@@ -30,6 +32,7 @@ pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
 pub use drafts::{Assistant, AssistantConfig, Respell, Schedule};
 pub use exported::{ExportedDecoder, ExportedSeq2Seq};
+pub(crate) use generating::cut;
 pub use generating::{
     Generated, Helpers, MakeAssistant, MakeGuide, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_helped,
 };

@@ -70,22 +70,24 @@ pub(super) fn beams<M: LanguageModel>(
             guide.forward(&last)?;
         }
     }
-    let answer = |input: usize, place: usize, found: Hypothesis| {
+    let mut answer = |input: usize, place: usize, found: Hypothesis| {
+        let history = [prompts.get(input).copied().unwrap_or_default(), &found.tokens].concat();
         let (logits, scores) = record.of_beam(input * count + place);
         Generated {
             log_probs: record.log_probs(&found),
             beam_indices: found.beam_indices.iter().map(|row| row % count).collect(),
             tokens: found.tokens,
             score: Some(found.score),
+            is_cut: !processors.is_met(&history),
             logits,
             scores,
             ..Generated::default()
         }
     };
-    let answers = |(input, found): (usize, Vec<Hypothesis>)| {
+    let mut answers = |(input, found): (usize, Vec<Hypothesis>)| {
         found.into_iter().enumerate().map(|(place, found)| answer(input, place, found)).collect()
     };
-    Ok(search.finish().into_iter().enumerate().map(answers).collect())
+    Ok(search.finish().into_iter().enumerate().map(&mut answers).collect())
 }
 
 /// The numbers behind the steps of a search, as far as the configuration asks for them.

@@ -208,6 +208,11 @@ impl<M: LanguageModel> Steps<M> {
         Ok(tokens)
     }
 
+    /// Whether an answer ended before it matched what it must ([`Generated::is_cut`]).
+    pub fn is_cut(&self) -> bool {
+        self.answers.iter().any(Answer::is_cut)
+    }
+
     /// The answers of each prompt as far as they are.
     pub fn finish(self) -> Vec<Vec<Generated>> {
         let count = self.count.max(1);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The parameters that say what an answer must match.
-pub(super) const PARAMETERS: [&str; 3] = ["json_schema", "regex", "grammar"];
+pub(super) const PARAMETERS: [&str; 4] = ["json_schema", "regex", "grammar", "compact_json"];
 
 /// A `vocab_size` beyond all vocabularies takes no more memory than this many tokens.
 const MOST_TOKENS: usize = 1 << 22;
@@ -53,9 +53,10 @@ impl Words {
     }
 }
 
-/// What the answer must match: one of three, as a parameter each.
+/// What the answer must match: one of three, as a parameter each, and whether JSON has no space between its parts.
 pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constraint>> {
-    let [json_schema, regex, grammar] = PARAMETERS;
+    let [json_schema, regex, grammar, compact_json] = PARAMETERS;
+    let compact = parameters.take::<bool>(compact_json)?;
     let schema = match parameters.take::<Value>(json_schema)? {
         Some(Value::String(text)) => {
             let parsed = serde_json::from_str(&text);
@@ -64,10 +65,13 @@ pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constrain
         other => other,
     };
     let given = [
-        schema.map(Constraint::JsonSchema),
+        schema.map(if compact == Some(true) { Constraint::CompactJson } else { Constraint::JsonSchema }),
         parameters.take(regex)?.map(Constraint::Regex),
         parameters.take(grammar)?.map(Constraint::Grammar),
     ];
+    if compact.is_some() && given[0].is_none() {
+        return Err(Error::request("parameters.compact_json", "goes with json_schema"));
+    }
     let mut given = given.into_iter().flatten();
     match (given.next(), given.next()) {
         (Some(first), Some(second)) => {

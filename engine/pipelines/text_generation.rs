@@ -241,6 +241,7 @@ impl TextGeneration {
     }
 
     fn answer(&self, encoded: &Encoded, generated: Generated, options: &Options) -> Result<Answer> {
+        generated.whole()?;
         let token_ids = [&encoded.ids, &*generated.tokens].concat();
         let new = token_ids.get(encoded.shown..).unwrap_or_default();
         let text = self.tokenizer.decode(new, self.skips_special_tokens(options), options.clean_up_tokenization_spaces)?;

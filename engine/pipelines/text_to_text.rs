@@ -253,6 +253,7 @@ impl TextToText {
     }
 
     fn answer(&self, start: u32, found: &Generated, options: &Options) -> Result<Answer> {
+        found.whole()?;
         let token_ids = [&[start], &*found.tokens].concat();
         let text = self.tokenizer.decode(&token_ids, true, Some(false))?;
         let text = if options.clean_up_tokenization_spaces { clean_up_tokenization(&text) } else { text };

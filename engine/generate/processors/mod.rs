@@ -59,6 +59,11 @@ pub trait Processor: Send {
         let Some(vocabulary) = logits.len().checked_div(rows.len()).filter(|v| *v > 0) else { return Ok(()) };
         rows.iter().zip(logits.chunks_exact_mut(vocabulary)).try_for_each(|(row, logits)| self.process(row, logits))
     }
+
+    /// Whether an answer with this history, the prompt included, is one that may end here.
+    fn is_met(&mut self, _history: &[u32]) -> bool {
+        true
+    }
 }
 
 /// What the list of processors depends on besides the configuration.
@@ -129,6 +134,11 @@ impl Processors {
             return Err(Error::request("logits", format!("{} numbers for {} rows", logits.len(), rows.len())));
         }
         self.list.iter_mut().try_for_each(|processor| processor.process_rows(rows, logits))
+    }
+
+    /// Whether an answer with this history may end here, for all of them.
+    pub fn is_met(&mut self, history: &[u32]) -> bool {
+        self.list.iter_mut().all(|processor| processor.is_met(history))
     }
 }
 

@@ -36,6 +36,7 @@ const OWN_PARAMETERS: &[&str] = &[
     constraint::PARAMETERS[0],
     constraint::PARAMETERS[1],
     constraint::PARAMETERS[2],
+    constraint::PARAMETERS[3],
     "truncation",
     "padding",
     "add_special_tokens",

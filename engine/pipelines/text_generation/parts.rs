@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Options, Pieces, Prompt, TextGeneration, defaults, goes_on, response::PartsReader};
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
     config::GenerationConfig,
     postprocess::answer::{Answer, Part},
 };
@@ -21,7 +21,7 @@ impl TextGeneration {
         let config = GenerationConfig::resolve(&self.defaults, &defaults(), &self.arguments(&options)?)?;
         let prompt = self.tokenizer.decode(&self.encode(Prompt::Chat(chat), &options, &config)?.ids, false, None)?;
         let reader = self.parts_reader(&prompt, &options)?;
-        Ok(AnswerParts { pieces, tokens: 0, reader, ready: VecDeque::new(), ended: false })
+        Ok(AnswerParts { pieces, tokens: 0, reader, ready: VecDeque::new(), ended: false, cut: None })
     }
 }
 
@@ -33,6 +33,8 @@ pub struct AnswerParts<'a> {
     reader: PartsReader<'a>,
     ready: VecDeque<Part>,
     ended: bool,
+    /// What is told behind the last part.
+    cut: Option<Error>,
 }
 
 impl AnswerParts<'_> {
@@ -65,7 +67,7 @@ impl Iterator for AnswerParts<'_> {
                 return Some(Ok(part));
             }
             if self.ended {
-                return None;
+                return self.cut.take().map(Err);
             }
             let text = match self.pieces.next() {
                 Some(Ok(piece)) => {
@@ -74,7 +76,12 @@ impl Iterator for AnswerParts<'_> {
                 }
                 Some(Err(error)) => {
                     self.ended = true;
-                    return Some(Err(error));
+                    if error.kind() != ErrorKind::Incomplete {
+                        return Some(Err(error));
+                    }
+                    // What came of it is shown before that is told.
+                    self.cut = Some(error);
+                    String::new()
                 }
                 None => {
                     self.ended = true;
@@ -83,7 +90,7 @@ impl Iterator for AnswerParts<'_> {
             };
             if let Err(error) = self.take(&text) {
                 self.ended = true;
-                return Some(Err(error));
+                return Some(Err(self.cut.take().unwrap_or(error)));
             }
         }
     }

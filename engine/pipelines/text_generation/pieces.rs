@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    generate::{LanguageModel, NewToken, Steps, TextStream},
+    generate::{self, LanguageModel, NewToken, Steps, TextStream},
     pipelines::usage,
 };
 
@@ -15,7 +15,8 @@ pub struct Piece {
     pub tokens: Vec<NewToken>,
 }
 
-/// An answer as it comes: an iterator of steps.
+/// An answer as it comes: an iterator of steps. One that was cut before it matched its constraint ends with an error that says so
+/// ([`ErrorKind::Incomplete`](crate::ErrorKind::Incomplete)), behind all of its text.
 pub struct Pieces<'a> {
     steps: Steps<Box<dyn LanguageModel + Send + 'a>>,
     /// `None` when it has ended.
@@ -24,6 +25,8 @@ pub struct Pieces<'a> {
     before: String,
     read: usize,
     written: usize,
+    /// Whether nothing was told yet of an answer that was cut.
+    untold: bool,
 }
 
 impl<'a> Pieces<'a> {
@@ -34,11 +37,11 @@ impl<'a> Pieces<'a> {
         before: String,
         read: usize,
     ) -> Self {
-        Self { steps, text: Some(text), before, read, written: 0 }
+        Self { steps, text: Some(text), before, read, written: 0, untold: true }
     }
 
     fn step(&mut self) -> Result<Option<Piece>> {
-        let Some(stream) = &mut self.text else { return Ok(None) };
+        let Some(stream) = &mut self.text else { return self.end() };
         let tokens = self.steps.step()?;
         self.written += tokens.len();
         let mut text = std::mem::take(&mut self.before);
@@ -46,12 +49,20 @@ impl<'a> Pieces<'a> {
             if let Some(stream) = self.text.take() {
                 text.push_str(&stream.finish()?);
             }
-            return Ok(Some(Piece { text, tokens }).filter(|piece| !piece.text.is_empty()));
+            return if text.is_empty() { self.end() } else { Ok(Some(Piece { text, tokens })) };
         }
         for token in &tokens {
             text.push_str(&stream.push(token.id)?);
         }
         Ok(Some(Piece { text, tokens }))
+    }
+
+    /// Behind the text: whether that is all of the answer, told once.
+    fn end(&mut self) -> Result<Option<Piece>> {
+        if std::mem::replace(&mut self.untold, false) && self.steps.is_cut() {
+            return Err(generate::cut(self.written));
+        }
+        Ok(None)
     }
 }
 
@@ -61,7 +72,7 @@ impl Iterator for Pieces<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let step = self.step();
         if step.is_err() {
-            self.text = None;
+            (self.text, self.untold) = (None, false);
         }
         step.transpose()
     }

@@ -27,6 +27,7 @@ const OWN_PARAMETERS: &[&str] = &[
     constraint::PARAMETERS[0],
     constraint::PARAMETERS[1],
     constraint::PARAMETERS[2],
+    constraint::PARAMETERS[3],
 ];
 
 /// Parameters of `generate` that these tasks do not have: the reference's pipelines fail with what is told beside answers.

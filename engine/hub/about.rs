@@ -1,11 +1,21 @@
 //! What the Hub says of a model beside its files: whether it is gated, private, and for which task.
 
-use std::{io::Read, path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Options, environment::Settings, http, name};
+use super::{
+    Options,
+    environment::Settings,
+    failure::with_causes,
+    http,
+    media::{Unread, read_whole},
+    name,
+};
 
 /// An answer larger than this is none.
 const MAX_ANSWER: u64 = 8 << 20;
@@ -45,15 +55,19 @@ fn ask(url: &str, token: Option<&str>) -> Result<About, String> {
     let address = reqwest::Url::parse(url).map_err(|error| error.to_string())?;
     let client = reqwest::blocking::Client::builder().timeout(TIMEOUT).user_agent(http::USER_AGENT);
     let client = if http::is_here(&address) { client.no_proxy() } else { client };
-    let failed = |error: reqwest::Error| http::with_causes(&error.without_url());
+    let failed = |error: reqwest::Error| with_causes(&error.without_url());
     let request = client.build().map_err(failed)?.get(address);
     let request = match token {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    let answer = request.send().and_then(reqwest::blocking::Response::error_for_status).map_err(failed)?;
-    let mut bytes = Vec::new();
-    answer.take(MAX_ANSWER).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let end = Instant::now().checked_add(TIMEOUT);
+    let mut answer = request.send().and_then(reqwest::blocking::Response::error_for_status).map_err(failed)?;
+    let bytes = read_whole(&mut answer, MAX_ANSWER, end).map_err(|unread| match unread {
+        Unread::TooLarge => "an answer that is far too long".to_owned(),
+        Unread::Late => format!("no whole answer within {TIMEOUT:?}"),
+        Unread::Broken(error) => with_causes(&error),
+    })?;
     serde_json::from_slice(&bytes).map_err(|error| format!("an answer that makes no sense: {error}"))
 }
 

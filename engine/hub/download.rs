@@ -11,7 +11,8 @@ use std::{
 
 use super::{
     Progress,
-    http::{Cause, Description, Failure},
+    failure::{Cause, Failure},
+    http::Description,
     layout::Layout,
     listing::Entry,
     remote::{ATTEMPTS, Remote, retry},
@@ -82,6 +83,11 @@ impl Source<'_> {
         let etag = described.etag.ok_or_else(|| error(Failure::new(Cause::Malformed, "the Hub sent no ETag")))?;
         // Sizes and hashes come from headers; git's hash only counts when the listing says that it is one.
         let hash = (etag.len() == 64 || entry.blob_id.as_ref() == Some(&etag)).then_some(etag.as_str());
+        if let (Some(listed), Some(said)) = (entry.size, described.size)
+            && listed != said
+        {
+            return Err(error(Failure::new(Cause::Malformed, format!("listed with {listed} bytes, but described with {said}"))));
+        }
         let transfer = Transfer { remote: self.remote, url, file, size: described.size.or(entry.size), hash, progress: self.progress };
         let pointer = self.layout.pointer(self.commit, file);
         self.store(&etag, &transfer, &pointer).map_err(error)?;
@@ -96,11 +102,14 @@ impl Source<'_> {
         let blob = self.layout.blobs().join(etag);
         let disk = |error: std::io::Error| Failure::disk(&blob, &error);
         std::fs::create_dir_all(self.layout.blobs()).map_err(disk)?;
-        let lock = store::lock(self.layout, etag).map_err(disk)?;
+        let shared = self.layout.blobs().join(format!("{etag}.incomplete"));
+        let lock = store::lock(self.layout, etag, &shared).map_err(disk)?;
         if !blob.is_file() {
             // Without a lock the remainder of an earlier download may be somebody's current one.
-            let unique = if lock.is_some() { String::new() } else { format!(".{:x}", store::unique()) };
-            let part = self.layout.blobs().join(format!("{etag}{unique}.incomplete"));
+            let part = match lock {
+                Some(_) => shared,
+                None => self.layout.blobs().join(format!("{etag}.{:x}.incomplete", store::unique())),
+            };
             let result = transfer.run(&part).and_then(|()| std::fs::rename(&part, &blob).map_err(disk));
             if lock.is_none() {
                 drop(std::fs::remove_file(&part));

@@ -1,22 +1,35 @@
-//! Requests for files, with the headers by which the Hub describes them.
-//!
-//! `hf-hub` follows redirects before it looks at a file's headers and so loses them, and takes any answer for the file; here
-//! redirects are walked one by one and every answer is checked.
+//! Requests to the Hub: its API, and files with the headers by which the Hub describes them. Redirects are walked one by one, since the
+//! headers of each say something, every answer is checked, and none is waited for or read without end.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 
-use super::name;
+use super::{
+    failure::{Cause, Failure, with_causes},
+    name,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Far more than any page of the API has.
 const MAX_JSON: usize = 32 << 20;
 const MAX_REDIRECTS: usize = 10;
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest silence in the middle of an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long answers are waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// The longest silence before an answer, or in the middle of one.
+    pub(super) silence: Duration,
+    /// How long a page of the API or the description of a file may take in all, however little comes of it at a time.
+    pub(super) whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(30), whole: Duration::from_secs(60) }
+    }
+}
 pub(super) const USER_AGENT: &str = concat!("formers/", env!("CARGO_PKG_VERSION"));
 
 /// Requests to one Hub.
@@ -24,6 +37,17 @@ pub(super) struct Http {
     client: reqwest::Client,
     endpoint: Url,
     token: Option<String>,
+    patience: Patience,
+}
+
+/// A page of the API.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) content: T,
+    /// How many bytes it has.
+    pub(super) bytes: usize,
+    /// Where the next one is.
+    pub(super) next: Option<Url>,
 }
 
 /// What the headers say about a file.
@@ -31,103 +55,6 @@ pub(super) struct Http {
 pub(super) struct Description {
     pub(super) etag: Option<String>,
     pub(super) size: Option<u64>,
-}
-
-/// Why a request failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) cause: Cause,
-    pub(super) message: String,
-    /// How long the server asks to wait.
-    pub(super) wait: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    Repository,
-    Revision,
-    Entry,
-    Gated,
-    Unauthorized,
-    /// Too many requests, a server in trouble, a connection that broke: may go better next time.
-    Transient,
-    /// No connection at all.
-    Unreachable,
-    /// An answer that makes no sense.
-    Malformed,
-    /// This machine's disk.
-    Disk,
-}
-
-impl Failure {
-    pub(super) fn new(cause: Cause, message: impl fmt::Display) -> Self {
-        Self { cause, message: message.to_string(), wait: None }
-    }
-
-    pub(super) fn transient(error: impl fmt::Display) -> Self {
-        Self::new(Cause::Transient, error)
-    }
-
-    pub(super) fn disk(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(Cause::Disk, format!("{}: {error}", path.display()))
-    }
-
-    pub(super) fn is_missing_revision(&self) -> bool {
-        self.cause == Cause::Revision
-    }
-
-    pub(super) fn kind(&self) -> ErrorKind {
-        match self.cause {
-            Cause::Repository | Cause::Revision | Cause::Entry => ErrorKind::NotFound,
-            Cause::Gated | Cause::Unauthorized => ErrorKind::Unauthorized,
-            Cause::Transient | Cause::Unreachable | Cause::Malformed => ErrorKind::Network,
-            Cause::Disk => ErrorKind::Io,
-        }
-    }
-
-    /// The failure that a status means; `missing` is what a bare 404 means.
-    pub(super) fn of_status(status: StatusCode, code: Option<&str>, said: Option<&str>, missing: Cause) -> Self {
-        let cause = match (status.as_u16(), code) {
-            (_, Some("RepoNotFound")) => Cause::Repository,
-            (_, Some("RevisionNotFound")) => Cause::Revision,
-            (_, Some("EntryNotFound")) => Cause::Entry,
-            (_, Some("GatedRepo")) => Cause::Gated,
-            (401 | 403, _) => Cause::Unauthorized,
-            (404 | 410, _) => missing,
-            (408 | 429 | 500 | 502 | 503 | 504, _) => Cause::Transient,
-            _ => Cause::Malformed,
-        };
-        let said = said.map(|said| format!(": {}", said.chars().take(300).collect::<String>())).unwrap_or_default();
-        Self::new(cause, format!("the Hub answered {status}{said}"))
-    }
-
-    pub(super) fn of_request(error: &reqwest::Error) -> Self {
-        let cause = match error {
-            error if error.is_connect() => Cause::Unreachable,
-            error if error.is_decode() || error.is_builder() => Cause::Malformed,
-            _ => Cause::Transient,
-        };
-        Self::new(cause, with_causes(error))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// An error with everything below it: reqwest's own words alone say too little.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The beginnings of a client for an address.
@@ -143,19 +70,14 @@ pub(super) fn is_here(url: &Url) -> bool {
 }
 
 impl Http {
-    pub(super) fn new(endpoint: &str, token: Option<String>) -> Result<Self> {
+    pub(super) fn new(endpoint: &str, token: Option<String>, patience: Patience) -> Result<Self> {
         let endpoint = Url::parse(endpoint)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| Error::request("endpoint", format!("{endpoint:?} is no http(s) address; see HF_ENDPOINT")))?;
-        let client = client(&endpoint).redirect(reqwest::redirect::Policy::none()).read_timeout(READ_TIMEOUT);
+        let client = client(&endpoint).redirect(reqwest::redirect::Policy::none()).read_timeout(patience.silence);
         let client = client.build().map_err(|error| Error::new(ErrorKind::Network, with_causes(&error)))?;
-        Ok(Self { client, endpoint, token })
-    }
-
-    /// The address of the Hub.
-    pub(super) fn endpoint(&self) -> &Url {
-        &self.endpoint
+        Ok(Self { client, endpoint, token, patience })
     }
 
     /// The address of a file at a commit.
@@ -163,6 +85,15 @@ impl Http {
         let mut url = self.endpoint.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(repo.split('/')).push("resolve").push(commit).extend(file.split('/'));
+        }
+        url
+    }
+
+    /// The address of what the API says about a revision.
+    pub(super) fn revision(&self, repo: &str, revision: &str) -> Url {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "models"]).extend(repo.split('/')).extend(["revision", revision]);
         }
         url
     }
@@ -177,25 +108,32 @@ impl Http {
         url
     }
 
-    /// A page of the API, and where the next one is.
-    pub(super) async fn page<T: DeserializeOwned>(&self, url: Url) -> std::result::Result<(T, Option<Url>), Failure> {
-        let mut response = self.content(url.clone(), 0).await?;
+    /// A page of the API; `missing` is what it means that there is none.
+    pub(super) async fn page<T: DeserializeOwned>(&self, url: Url, missing: Cause) -> std::result::Result<Page<T>, Failure> {
+        in_time(self.patience.whole, self.read_page(url, missing)).await
+    }
+
+    async fn read_page<T: DeserializeOwned>(&self, url: Url, missing: Cause) -> std::result::Result<Page<T>, Failure> {
+        let (_, response) = self.walk(Method::GET, url.clone(), 0, missing).await?;
+        let mut response = response.ok_or_else(nowhere)?;
         let next = text(&response, "link").and_then(next_page).and_then(|next| url.join(next).ok());
         // Where pages lead is up to the server, but not away from it.
         let next = next.filter(|next| next.origin() == self.endpoint.origin());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::of_request(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::of_request(&error.without_url()))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_JSON {
                 return Err(Failure::new(Cause::Malformed, "an answer that is far too long"));
             }
         }
-        serde_json::from_slice(&body).map(|page| (page, next)).map_err(|error| Failure::new(Cause::Malformed, error))
+        let content = serde_json::from_slice(&body);
+        let content = content.map_err(|error| Failure::new(Cause::Malformed, format!("an answer that makes no sense: {error}")))?;
+        Ok(Page { content, bytes: body.len(), next })
     }
 
     /// What the Hub says about a file.
     pub(super) async fn describe(&self, url: Url) -> std::result::Result<Description, Failure> {
-        let (mut description, response) = self.walk(Method::HEAD, url, 0).await?;
+        let (mut description, response) = in_time(self.patience.whole, self.walk(Method::HEAD, url, 0, Cause::Entry)).await?;
         if let Some(response) = response {
             description.etag = description.etag.or_else(|| text(&response, "etag").and_then(name::etag));
             description.size = description.size.or_else(|| text(&response, "content-length")?.parse().ok());
@@ -205,19 +143,25 @@ impl Http {
 
     /// The content of a file from a byte on.
     pub(super) async fn content(&self, url: Url, from: u64) -> std::result::Result<Response, Failure> {
-        let (_, response) = self.walk(Method::GET, url, from).await?;
-        response.ok_or_else(|| Failure::new(Cause::Malformed, "a redirect that leads nowhere"))
+        let (_, response) = self.walk(Method::GET, url, from, Cause::Entry).await?;
+        response.ok_or_else(nowhere)
     }
 
     /// Follows redirects. Where a description is all that is wanted, it ends when the Hub hands over to another host.
-    async fn walk(&self, method: Method, mut url: Url, from: u64) -> std::result::Result<(Description, Option<Response>), Failure> {
+    async fn walk(
+        &self,
+        method: Method,
+        mut url: Url,
+        from: u64,
+        missing: Cause,
+    ) -> std::result::Result<(Description, Option<Response>), Failure> {
         let mut description = Description::default();
         for _ in 0..MAX_REDIRECTS {
             let response = self.send(method.clone(), url.clone(), from).await?;
             description.etag = description.etag.or_else(|| text(&response, "x-linked-etag").and_then(name::etag));
             description.size = description.size.or_else(|| text(&response, "x-linked-size")?.parse().ok());
             if !response.status().is_redirection() {
-                return checked(response).map(|response| (description, Some(response)));
+                return checked(response, missing).map(|response| (description, Some(response)));
             }
             let next = text(&response, "location").and_then(|location| url.join(location).ok());
             let next = next.ok_or_else(|| Failure::new(Cause::Malformed, "a redirect without an address"))?;
@@ -256,12 +200,25 @@ fn next_page(link: &str) -> Option<&str> {
     next.trim().strip_prefix('<')?.split('>').next()
 }
 
-fn checked(response: Response) -> std::result::Result<Response, Failure> {
+/// Waits for an answer, but not for ever.
+pub(super) async fn in_time<T>(
+    whole: Duration,
+    answer: impl Future<Output = std::result::Result<T, Failure>>,
+) -> std::result::Result<T, Failure> {
+    let late = |_| Err(Failure::transient(format!("no whole answer within {whole:?}")));
+    tokio::time::timeout(whole, answer).await.unwrap_or_else(late)
+}
+
+fn nowhere() -> Failure {
+    Failure::new(Cause::Malformed, "a redirect that leads nowhere")
+}
+
+fn checked(response: Response, missing: Cause) -> std::result::Result<Response, Failure> {
     let status = response.status();
     if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok(response);
     }
-    let failure = Failure::of_status(status, text(&response, "x-error-code"), text(&response, "x-error-message"), Cause::Entry);
+    let failure = Failure::of_status(status, text(&response, "x-error-code"), text(&response, "x-error-message"), missing);
     Err(Failure { wait: wait(&response), ..failure })
 }
 
@@ -274,4 +231,57 @@ fn wait(response: &Response) -> Option<Duration> {
 
 pub(super) fn text<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A server that says something, and goes on with a part of it for ever, with pauses.
+    fn endless(first: &'static str, more: &'static str, pause: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                std::thread::spawn(move || {
+                    let mut connection = connection.unwrap();
+                    let _ = connection.read(&mut [0; 4000]);
+                    let mut sent = connection.write_all(first.as_bytes());
+                    while sent.is_ok() {
+                        std::thread::sleep(pause);
+                        sent = connection.write_all(more.as_bytes());
+                    }
+                });
+            }
+        });
+        endpoint
+    }
+
+    #[test]
+    fn every_answer_has_an_end() {
+        let patience = Patience { silence: Duration::from_millis(400), whole: Duration::from_millis(900) };
+        let soon = Duration::from_millis(20);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let cases = [
+            ("", "", Duration::from_secs(2), Cause::Transient),
+            ("HTTP/1.1 200 OK\r\n\r\n[", " ", soon, Cause::Transient),
+            ("HTTP/1.1 200 OK\r\n\r\n[", "", Duration::from_secs(2), Cause::Transient),
+            ("HTTP/1.1 200 OK\r\n", "X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", Duration::ZERO, Cause::Transient),
+            ("HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n", "", Duration::from_secs(2), Cause::Malformed),
+        ];
+        for (first, more, pause, cause) in cases {
+            let http = Http::new(&endless(first, more, pause), None, patience).unwrap();
+            let before = Instant::now();
+            let url = http.tree("a/b", "c");
+            let page = runtime.block_on(http.page::<Vec<u8>>(url.clone(), Cause::Entry)).unwrap_err();
+            assert_eq!(page.cause, cause, "{first:?}: {page}");
+            let described = runtime.block_on(http.describe(url));
+            assert!(described.is_err() || first.contains("\r\n\r\n"), "{first:?}: {described:?}");
+            assert!(before.elapsed() < Duration::from_millis(1900), "{first:?}: {:?}", before.elapsed());
+        }
+    }
 }

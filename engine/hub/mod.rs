@@ -13,6 +13,8 @@ mod digest;
 mod download;
 mod environment;
 #[cfg(feature = "hub")]
+mod failure;
+#[cfg(feature = "hub")]
 mod http;
 mod json;
 mod layout;
@@ -37,7 +39,7 @@ mod transfer;
 pub use about::{About, about};
 pub use checkpoint::Checkpoint;
 #[cfg(feature = "hub")]
-pub use media::download_bytes;
+pub use media::{download_bytes, download_bytes_within};
 pub use options::{Options, Progress};
 #[cfg(feature = "hub")]
 pub use reach::{Reach, reach};

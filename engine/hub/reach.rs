@@ -63,7 +63,7 @@ fn ask(url: &str, token: Option<&str>) -> Result<u16, String> {
     let address = reqwest::Url::parse(url).map_err(|error| error.to_string())?;
     let client = reqwest::blocking::Client::builder().timeout(TIMEOUT).user_agent(super::http::USER_AGENT);
     let client = if super::http::is_here(&address) { client.no_proxy() } else { client };
-    let failed = |error: reqwest::Error| super::http::with_causes(&error.without_url());
+    let failed = |error: reqwest::Error| super::failure::with_causes(&error.without_url());
     let request = client.build().map_err(failed)?.get(address);
     let request = match token {
         Some(token) => request.bearer_auth(token),

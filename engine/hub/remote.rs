@@ -1,13 +1,17 @@
 //! The Hub: what a revision is, what it consists of, and where files come from.
 
-use std::{thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, Instant},
+};
 
-use hf_hub::{HFClient, HFClientSync, HFError};
 use serde::Deserialize;
 
 use super::{
     environment::Network,
-    http::{self, Cause, Failure, Http},
+    failure::{Cause, Failure, with_causes},
+    http::{self, Http, Patience},
     listing::{Entry, Listing},
     name,
 };
@@ -21,8 +25,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const CONNECTION_ATTEMPTS: u32 = 2;
 /// A server that asks for more patience than this gets none.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-const API_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the Hub is waited for where the cache can do without.
+const HASTY: Duration = Duration::from_secs(10);
 const MAX_LISTED: usize = 100_000;
+/// The Hub lists a thousand files a page.
+const MAX_PAGES: usize = 1_000;
+const MAX_LISTED_BYTES: usize = 128 << 20;
+/// How long a listing may take in all.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What the Hub says about a revision.
+#[derive(Deserialize)]
+struct Info {
+    sha: Option<String>,
+    siblings: Option<Vec<Sibling>>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+}
 
 /// An entry of a listing, in the Hub's words.
 #[derive(Deserialize)]
@@ -51,7 +73,6 @@ impl From<TreeEntry> for Entry {
 /// A connection to the Hub.
 pub(super) struct Remote {
     pub(super) http: Http,
-    hub: HFClientSync,
     endpoint: String,
     has_token: bool,
     /// Runs the transfers. Taken out when dropped.
@@ -60,54 +81,49 @@ pub(super) struct Remote {
 
 impl Remote {
     pub(super) fn new(settings: &Network) -> Result<Self> {
-        let network = |error: &dyn std::error::Error| Error::new(ErrorKind::Network, http::with_causes(error));
-        let http = Http::new(&settings.endpoint, settings.token.clone())?;
-        // hf-hub's own client waits for ever, and its retries know no Retry-After: both are ours.
-        let client = http::client(http.endpoint()).timeout(API_TIMEOUT).build().map_err(|error| network(&error))?;
-        let hub = HFClient::builder().endpoint(&settings.endpoint).client(client).retry_max_attempts(0).cache_enabled(false);
-        let hub = match &settings.token {
-            Some(token) => hub.token(token),
-            None => hub,
-        };
-        let hub = hub.build().and_then(HFClientSync::from_inner).map_err(|error| network(&error))?;
+        let http = Http::new(&settings.endpoint, settings.token.clone(), Patience::default())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("formers-hub").enable_all().build();
-        let runtime = Some(runtime.map_err(|error| network(&error))?);
-        Ok(Self { http, hub, endpoint: settings.endpoint.clone(), has_token: settings.token.is_some(), runtime })
+        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Network, with_causes(&error)))?;
+        Ok(Self { http, endpoint: settings.endpoint.clone(), has_token: settings.token.is_some(), runtime: Some(runtime) })
     }
 
     /// The commit of a revision and the names of its files. With something to fall back to, one try must do.
     pub(super) fn commit(&self, repo: &str, revision: &str, hasty: bool) -> std::result::Result<(String, Vec<String>), Failure> {
-        let (owner, short) = hf_hub::split_id(repo);
-        let model = self.hub.model(owner, short);
-        let attempts = if hasty { 1 } else { ATTEMPTS };
-        let info = retry(attempts, || model.info().revision(revision).send().map_err(|error| failure(&error)))?;
+        let url = self.http.revision(repo, revision);
+        let page = || self.http.page::<Info>(url.clone(), Cause::Repository);
+        let ask = || match hasty {
+            true => self.run(http::in_time(HASTY, page())),
+            false => retry(ATTEMPTS, || self.run(page())),
+        };
+        let info = on_a_thread(ask)?.content;
         let commit = info.sha.filter(|sha| name::is_commit(sha));
         let commit = commit.ok_or_else(|| Failure::new(Cause::Malformed, "the Hub named no commit"))?;
-        let names = info.siblings.unwrap_or_default().into_iter().map(|file| file.rfilename).filter(|file| name::is_file(file));
+        let names = info.siblings.into_iter().flatten().map(|file| file.rfilename).filter(|file| name::is_file(file));
         Ok((commit, names.collect()))
     }
 
     /// The files of a commit. Names that would leave the folder are dropped.
-    ///
-    /// Not by `hf-hub`, which loses the hashes of large files on the way.
     pub(super) fn tree(&self, repo: &str, commit: &str) -> std::result::Result<Listing, Failure> {
-        // On a thread of its own: the caller may be in asynchronous code.
-        let list = || self.pages(self.http.tree(repo, commit));
-        thread::scope(|scope| scope.spawn(list).join()).unwrap_or_else(|_| Err(Failure::new(Cause::Malformed, "the listing broke off")))
+        on_a_thread(|| self.pages(self.http.tree(repo, commit)))
     }
 
     fn pages(&self, first: reqwest::Url) -> std::result::Result<Listing, Failure> {
-        let mut listing = Listing::new();
+        let start = Instant::now();
+        let (mut listing, mut listed, mut bytes) = (Listing::new(), 0, 0);
+        let mut seen = BTreeSet::new();
         let mut next = Some(first);
         while let Some(url) = next.take() {
-            let (page, following) = retry(ATTEMPTS, || self.run(self.http.page::<Vec<TreeEntry>>(url.clone())))?;
-            let files = page.into_iter().filter(|entry| entry.kind == "file" && name::is_file(&entry.path));
-            listing.extend(files.map(|entry| (entry.path.clone(), entry.into())));
-            // A page that leads to itself would never end.
-            next = following.filter(|following| *following != url);
-            if listing.len() > MAX_LISTED {
+            if !seen.insert(url.to_string()) {
+                return Err(Failure::new(Cause::Malformed, "a listing whose pages lead back to one that was there before"));
+            }
+            let page = retry(ATTEMPTS, || self.run(self.http.page::<Vec<TreeEntry>>(url.clone(), Cause::Entry)))?;
+            (listed, bytes) = (listed + page.content.len(), bytes + page.bytes);
+            if listed > MAX_LISTED || bytes > MAX_LISTED_BYTES || seen.len() > MAX_PAGES || start.elapsed() > LISTING_TIMEOUT {
                 return Err(Failure::new(Cause::Malformed, "a listing that is far too long"));
             }
+            let files = page.content.into_iter().filter(|entry| entry.kind == "file" && name::is_file(&entry.path));
+            listing.extend(files.map(|entry| (entry.path.clone(), entry.into())));
+            next = page.next;
         }
         Ok(listing)
     }
@@ -174,15 +190,8 @@ pub(super) fn pause(failure: &Failure, tried: u32) -> bool {
     worth_it
 }
 
-/// What an error of `hf-hub` means.
-fn failure(error: &HFError) -> Failure {
-    let (context, wait) = match error {
-        HFError::RateLimited { retry_after, context } => (context, *retry_after),
-        HFError::RepoNotFound { context: Some(context), .. } | HFError::RevisionNotFound { context: Some(context), .. } => (context, None),
-        HFError::Http { context } | HFError::AuthRequired { context } | HFError::Forbidden { context } => (context, None),
-        HFError::Request { source, .. } => return Failure::of_request(source),
-        other => return Failure::new(Cause::Malformed, http::with_causes(other)),
-    };
-    let failure = Failure::of_status(context.status, context.error_code.as_deref(), context.server_message.as_deref(), Cause::Repository);
-    Failure { wait, ..failure }
+/// Asks on a thread of its own: the caller may be in asynchronous code.
+fn on_a_thread<T: Send>(ask: impl FnOnce() -> std::result::Result<T, Failure> + Send) -> std::result::Result<T, Failure> {
+    let broken = || Err(Failure::new(Cause::Malformed, "the question broke off"));
+    thread::scope(|scope| scope.spawn(ask).join()).unwrap_or_else(|_| broken())
 }

@@ -20,7 +20,7 @@ use super::{
 #[cfg(feature = "hub")]
 use super::{
     download::Source,
-    http::{Cause, Failure},
+    failure::{Cause, Failure},
     remote::Remote,
 };
 use crate::{Error, ErrorKind, Result};
@@ -36,6 +36,9 @@ pub(super) struct Repository {
     listing: OnceLock<Option<Listing>>,
     /// Whether `refs/` is known to say what the Hub says.
     noted: AtomicBool,
+    /// Whether what the cache has must do, since the Hub cannot be asked: what it has not is then not there, as in Python.
+    #[cfg(feature = "hub")]
+    cache_alone: AtomicBool,
     #[cfg(feature = "hub")]
     remote: OnceLock<Remote>,
     /// The names that came with the commit, for a server that lists no tree.
@@ -59,6 +62,8 @@ impl Repository {
             layout,
             settings,
             listing: OnceLock::new(),
+            #[cfg(feature = "hub")]
+            cache_alone: AtomicBool::new(false),
             #[cfg(feature = "hub")]
             remote: OnceLock::new(),
             #[cfg(feature = "hub")]
@@ -175,6 +180,7 @@ impl Repository {
                     self.commit = commit;
                     // An old answer is no reason to change what is noted.
                     self.noted = AtomicBool::new(true);
+                    self.cache_alone = AtomicBool::new(true);
                 }
                 None => return Err(remote.error(failure, &self.name, &self.revision, None)),
             },
@@ -185,7 +191,7 @@ impl Repository {
     /// Whether the Hub has a file, where it lists none.
     fn probe(&self, file: &str) -> bool {
         // Trouble is told when the file is asked for.
-        self.remote().is_ok_and(|remote| !self.source(remote).is_absent(file))
+        !self.cache_alone.load(Ordering::Relaxed) && self.remote().is_ok_and(|remote| !self.source(remote).is_absent(file))
     }
 
     /// Asks about a commit that the cache has nothing of, so that a wrong one is an error from the start.
@@ -205,9 +211,17 @@ impl Repository {
     }
 
     fn ask_listing(&self) -> Option<Listing> {
+        if self.cache_alone.load(Ordering::Relaxed) {
+            return None;
+        }
         match self.ask_tree(self.remote().ok()?) {
             Ok(listing) => Some(listing),
             Err(failure) => {
+                // A commit that is in the cache was not asked about before.
+                if failure.is_passing() && self.layout.snapshot(&self.commit).is_dir() && self.names.is_empty() {
+                    tracing::warn!("{}: {failure}; going on with what the cache has", self.name);
+                    self.cache_alone.store(true, Ordering::Relaxed);
+                }
                 tracing::debug!("{}: no listing of {}: {failure}", self.name, self.commit);
                 let names = self.names.iter().map(|name| (name.clone(), listing::Entry::default()));
                 (!self.names.is_empty()).then(|| names.collect())

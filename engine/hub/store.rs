@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::layout::Layout;
@@ -37,12 +37,18 @@ pub(super) fn link(layout: &Layout, blob: &Path, pointer: &Path) -> io::Result<(
     made.and_then(|()| fs::rename(&staged, pointer)).inspect_err(|_| drop(fs::remove_file(&staged)))
 }
 
-/// Holds the lock of a blob, the one that Python takes too, until dropped. Nothing where the file system has no locks.
-pub(super) fn lock(layout: &Layout, etag: &str) -> io::Result<Option<File>> {
+/// How long another process may hold a lock while nothing comes of the file: a large one is checked for some minutes.
+const LONGEST_LOCK: Duration = Duration::from_secs(1800);
+
+/// Holds the lock of a blob, the one that Python takes too, until dropped. Nothing where the file system has no locks. Another process
+/// that holds it is waited for as long as the blob's `part` grows.
+pub(super) fn lock(layout: &Layout, etag: &str, part: &Path) -> io::Result<Option<File>> {
     let folder = layout.locks();
     fs::create_dir_all(&folder)?;
     let file = File::options().create(true).truncate(false).write(true).open(folder.join(format!("{etag}.lock")))?;
     let mut waits = 0_u32;
+    let size = || fs::metadata(part).map_or(0, |metadata| metadata.len());
+    let (mut seen, mut since) = (size(), Instant::now());
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
@@ -51,6 +57,12 @@ pub(super) fn lock(layout: &Layout, etag: &str) -> io::Result<Option<File>> {
                     tracing::info!("waiting for another process to finish {etag}");
                 }
                 waits = waits.saturating_add(1);
+                if seen != size() {
+                    (seen, since) = (size(), Instant::now());
+                } else if since.elapsed() > LONGEST_LOCK {
+                    let message = format!("another process holds the lock {etag}.lock, and downloads nothing; end it, and try again");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+                }
                 std::thread::sleep(Duration::from_millis(100));
             }
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),

@@ -29,6 +29,33 @@ fn without_the_network() {
     assert_eq!(error.kind(), ErrorKind::Network);
 }
 
+/// As older versions of Python's client leave it: no notes of what is not there, and no listing.
+#[test]
+fn a_cache_without_notes_answers_without_the_network() {
+    let scene = Scene::new();
+    scene.open().unwrap().fetch(&["config.json", "model.safetensors"]).unwrap();
+    for notes in ["trees", ".no_exist"] {
+        let _ = fs::remove_dir_all(scene.folder.path().join("models--ada--tiny-bert").join(notes));
+    }
+    let check = |options: &Options| {
+        let checkpoint = Checkpoint::open(REPO, options).unwrap();
+        assert_eq!(checkpoint.revision(), Some(COMMIT));
+        assert!(!checkpoint.has("spiece.model") && checkpoint.optional("tokenizer.json").unwrap().is_none());
+        assert_eq!(checkpoint.files(), ["config.json", "model.safetensors"]);
+        assert_eq!(checkpoint.read("config.json").unwrap().unwrap(), CONFIG);
+        checkpoint.fetch(&["model.safetensors"]).unwrap();
+        // What must be there is asked for, and told.
+        let error = checkpoint.path("tokenizer.json").unwrap_err();
+        assert!(error.kind() == ErrorKind::Network && error.to_string().contains("tokenizer.json: cannot be had"), "{error}");
+    };
+    scene.hub.fault("/", 1_000, Fault::Status(503, "Retry-After: 0"));
+    check(&scene.options());
+    check(&scene.pinned());
+    scene.hub.stop();
+    check(&scene.options());
+    check(&scene.pinned());
+}
+
 #[test]
 fn a_hub_in_trouble_leaves_the_cache() {
     for fault in [Fault::Status(500, ""), Fault::Status(401, ""), Fault::Status(403, "X-Error-Code: GatedRepo"), Fault::Status(429, "")] {
@@ -103,6 +130,18 @@ fn media() {
     assert_eq!(formers::hub::download_bytes("no address", 5).unwrap_err().kind(), ErrorKind::Request);
     scene.hub.fault("config.json", 1, Fault::Cut(4));
     assert_eq!(at("/api/resolve-cache/config.json", 100).unwrap_err().kind(), ErrorKind::Network);
+}
+
+/// A server that takes connections and never answers.
+#[test]
+fn media_are_waited_for_as_long_as_the_caller_says() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x.png", listener.local_addr().unwrap());
+    let before = std::time::Instant::now();
+    let timeout = Some(std::time::Duration::from_millis(300));
+    let error = formers::preprocess::media::read_within(&url, timeout).unwrap_err();
+    assert!(error.kind() == ErrorKind::Network && error.to_string().contains("no answer within 300ms"), "{error}");
+    assert!(before.elapsed().as_millis() < 5_000);
 }
 
 #[test]

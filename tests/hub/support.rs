@@ -52,6 +52,10 @@ pub(crate) enum Fault {
     Whole,
     /// This header is another one.
     Header(&'static str, &'static str),
+    /// The answer has no length, and goes on with this for ever.
+    Endless(&'static str),
+    /// There is always a page after this one.
+    NextPage,
 }
 
 /// A request that came in.
@@ -217,6 +221,21 @@ fn answer(mut connection: TcpStream, state: &Mutex<State>, storage: bool) -> std
             }
         }
         Some(Fault::Header(name, value)) => answer = answer.with(name, value),
+        Some(Fault::NextPage) => {
+            let page: usize = target.split("page=").nth(1).and_then(|page| page.parse().ok()).unwrap_or(0);
+            answer = answer.with("Link", format!("<{}?page={}>; rel=\"next\"", target.split('?').next().unwrap_or_default(), page + 1));
+        }
+        Some(Fault::Endless(more)) => {
+            let head = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+            connection.write_all(format!("HTTP/1.1 {} Whatever\r\nConnection: close\r\n{head}\r\n", answer.status).as_bytes())?;
+            if method == "HEAD" {
+                return connection.shutdown(Shutdown::Write);
+            }
+            let more = more.repeat(1 + 100_000 / more.len());
+            loop {
+                connection.write_all(more.as_bytes())?;
+            }
+        }
         Some(Fault::Whole) | None => {}
     }
     if !answer.headers.iter().any(|(name, _)| name == "Content-Length") {

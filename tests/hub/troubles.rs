@@ -170,3 +170,65 @@ fn an_insecure_or_endless_redirect_is_refused() {
         assert!(error.to_string().contains("redirect"), "{error}");
     }
 }
+
+#[test]
+fn what_never_ends_is_refused() {
+    let scene = Scene::new();
+    scene.hub.fault("/revision/", 9, Fault::Endless("[[[["));
+    let error = scene.open().unwrap_err();
+    assert!(error.kind() == ErrorKind::Network && error.to_string().contains("far too long"), "{error}");
+
+    // Where the listing makes no sense, the names that came with the commit must do.
+    for fault in [
+        Fault::NextPage,
+        Fault::Header("Link", "</api/models/ada/tiny-bert/tree/x?page=1>; rel=\"next\""),
+        Fault::Endless(r#"[{"type": "file"}], "#),
+        Fault::Header("Content-Encoding", "gzip"),
+    ] {
+        let scene = Scene::new();
+        scene.hub.fault("/tree/", 1_000_000, fault.clone());
+        assert_eq!(fs::read(scene.open().unwrap().path("config.json").unwrap()).unwrap(), CONFIG);
+        let asked = scene.lines().iter().filter(|line| line.contains("/tree/")).count();
+        assert!(asked <= 1_001, "{asked} pages");
+        assert!(!scene.tree().keys().any(|path| path.starts_with("trees/")) || matches!(fault, Fault::Header("Content-Encoding", _)));
+    }
+}
+
+/// A file of which neither the listing nor a header says how large it is.
+#[test]
+fn a_file_without_a_size_has_a_limit() {
+    let scene = Scene::new();
+    scene.hub.fault("/tree/", 99, Fault::Status(404, "X-Error-Code: EntryNotFound"));
+    scene.hub.fault("resolve-cache/config.json", 99, Fault::Endless("x"));
+    let error = scene.open().unwrap().path("config.json").unwrap_err();
+    assert!(error.kind() == ErrorKind::Network && error.to_string().contains("256 MB"), "{error}");
+    assert!(!scene.tree().keys().any(|path| path.starts_with("blobs")), "{:?}", scene.tree());
+}
+
+#[test]
+fn descriptions_that_do_not_fit_are_refused() {
+    let cases = [
+        ("HEAD ", Fault::Header("X-Linked-Size", "5"), "listed with 300000 bytes, but described with 5"),
+        ("HEAD ", Fault::Header("X-Linked-Etag", ""), "no ETag"),
+        ("signed", Fault::Header("Content-Length", "300007"), "300000 bytes, but 300007 are sent"),
+    ];
+    for (part, fault, words) in cases {
+        let scene = Scene::new();
+        scene.hub.fault(part, 9, fault);
+        let error = scene.open().unwrap().path("model.safetensors").unwrap_err();
+        assert!(error.kind() == ErrorKind::Network && error.to_string().contains(words), "{error}");
+        assert!(!scene.tree().keys().any(|path| path.starts_with("snapshots")), "{:?}", scene.tree());
+    }
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n";
+    let hub = StandIn::new(&[("model.safetensors", pointer, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        cache_dir: Some(folder.path().to_owned()),
+        endpoint: Some(hub.endpoint.clone()),
+        offline: Some(false),
+        ..Options::default()
+    };
+    let error = Checkpoint::open(REPO, &options).unwrap().path("model.safetensors").unwrap_err();
+    assert!(error.kind() == ErrorKind::Network && error.to_string().contains("Git LFS pointer"), "{error}");
+    assert!(!tree(folder.path()).keys().any(|path| path.contains("snapshots")), "{:?}", tree(folder.path()));
+}

@@ -1,6 +1,7 @@
 //! `automatic-speech-recognition`: what is said in a sound, with CTC models.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use formers_models::Head;
 use ndarray::ArrayViewD;
@@ -189,7 +190,7 @@ impl Pipeline for AutomaticSpeechRecognition {
         heads: &[Head::Ctc],
         inputs: "a sound (path, http(s) address, data: URL or base64), an object {raw, sampling_rate}, or a list of them",
         fields: &[],
-        parameters: &["chunk_length_s", "stride_length_s", "return_timestamps", "ignore_warning", "batch_size"],
+        parameters: &["chunk_length_s", "stride_length_s", "return_timestamps", "ignore_warning", "timeout", "batch_size"],
         medium: Medium::Audio,
         suits: super::labels::any,
         load: boxed::<Self>,
@@ -226,16 +227,17 @@ impl Pipeline for AutomaticSpeechRecognition {
             return_timestamps: return_timestamps(&mut parameters)?,
         };
         parameters.take::<Value>("ignore_warning")?;
+        let timeout = parameters.take_seconds("timeout")?;
         // Sounds run one by one, which is within any size.
         parameters.take::<NonZeroUsize>("batch_size")?;
         parameters.finish(Self::TASK.parameters)?;
-        Ok(inputs.iter().map(|input| self.call_one(input, &options)).collect())
+        Ok(inputs.iter().map(|input| self.call_one(input, timeout, &options)).collect())
     }
 }
 
 impl AutomaticSpeechRecognition {
-    fn call_one(&self, input: &Value, options: &Options) -> Result<Value> {
-        let sound = audio::read(input, self.sampling_rate())?;
+    fn call_one(&self, input: &Value, timeout: Option<Duration>, options: &Options) -> Result<Value> {
+        let sound = audio::read_within(input, self.sampling_rate(), timeout)?;
         let mut answer = json!(self.transcribe(&sound, options)?);
         if let Value::Object(answer) = &mut answer {
             // Once for each part that the sound was cut into.

@@ -1,6 +1,7 @@
 //! What image tasks share: loading pictures, batches of one size, outputs by picture.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use formers_models::Head;
 use ndarray::{ArrayD, ArrayViewD, Axis};
@@ -110,8 +111,8 @@ impl ImageModel {
     }
 }
 
-/// The picture that a string stands for.
-pub(crate) fn load(input: &Json) -> Result<RgbImage> {
-    let media = media::read(string(input)?)?;
+/// The picture that a string stands for; a server may be silent for `timeout`.
+pub(crate) fn load(input: &Json, timeout: Option<Duration>) -> Result<RgbImage> {
+    let media = media::read_within(string(input)?, timeout)?;
     decode_rgb(&media.bytes, &media.name)
 }

@@ -38,7 +38,7 @@ impl Default for Options {
 impl ImageClassification {
     /// The five best labels of a picture: a path, an http(s) address, a `data:` URL or base64.
     pub fn run(&self, image: &str) -> Result<Vec<Label>> {
-        let image = super::image::load(&json!(image))?;
+        let image = super::image::load(&json!(image), None)?;
         self.run_many(vec![Ok(image)], &Options::default()).swap_remove(0)
     }
 
@@ -87,10 +87,9 @@ impl Pipeline for ImageClassification {
             function_to_apply: labels::function_to_apply(&mut parameters)?,
             batch_size: parameters.take("batch_size")?,
         };
-        // How long Python waits for a download; here the Hub's own limits hold.
-        parameters.take::<f64>("timeout")?;
+        let timeout = parameters.take_seconds("timeout")?;
         parameters.finish(Self::TASK.parameters)?;
-        let answers = self.labels(inputs.iter().map(|input| || super::image::load(input)), &options);
+        let answers = self.labels(inputs.iter().map(|input| move || super::image::load(input, timeout)), &options);
         Ok(answers.into_iter().map(|labels| labels.map(|l| json!(l))).collect())
     }
 }

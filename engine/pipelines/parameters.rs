@@ -1,5 +1,7 @@
 //! The keyword arguments of a call.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -39,6 +41,15 @@ impl Parameters {
     pub fn take_nullable<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<Option<T>>> {
         let Some(value) = self.fields.shift_remove(name) else { return Ok(None) };
         config::from_value(value).map(Some).map_err(|e| Error::request(&format!("{}.{name}", self.place), in_words(&e)))
+    }
+
+    /// How long to wait, in seconds; `None` where it is missing or null.
+    pub fn take_seconds(&mut self, name: &str) -> Result<Option<Duration>> {
+        /// No clock counts further.
+        const LONGEST: f64 = 1e9;
+        let Some(seconds) = self.take::<f64>(name)? else { return Ok(None) };
+        let duration = Duration::try_from_secs_f64(seconds.min(LONGEST));
+        duration.map(Some).map_err(|_| Error::request(&format!("{}.{name}", self.place), format!("{seconds} is no number of seconds")))
     }
 
     /// The parameters of an inner call that are themselves an object (`tokenize_kwargs`, `generate_kwargs`).

@@ -1,6 +1,7 @@
 //! Where pictures and sounds come from: a path, an http(s) address, a `data:` URL, or base64.
 
 use std::path::Path;
+use std::time::Duration;
 
 use base64::{
     Engine,
@@ -22,12 +23,19 @@ pub struct Media {
     pub name: String,
 }
 
+/// Reads what a string stands for ([`read_within`]), with the usual patience for servers.
+pub fn read(source: &str) -> Result<Media> {
+    read_within(source, None)
+}
+
 /// Reads what a string stands for. An `http://` or `https://` address is downloaded; else a file with this path is read; else the
 /// string is taken for a `data:` URL or for base64.
-pub fn read(source: &str) -> Result<Media> {
+///
+/// A server may be silent for `timeout`, as in Python.
+pub fn read_within(source: &str, timeout: Option<Duration>) -> Result<Media> {
     let name = shortened(source);
     if source.starts_with("http://") || source.starts_with("https://") {
-        return Ok(Media { bytes: download(source)?, name });
+        return Ok(Media { bytes: download(source, timeout)?, name });
     }
     let path = Path::new(source);
     if path.is_file() {
@@ -53,12 +61,12 @@ pub(crate) fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T>) -> Resu
 }
 
 #[cfg(feature = "hub")]
-fn download(address: &str) -> Result<Vec<u8>> {
-    crate::hub::download_bytes(address, MAX_BYTES)
+fn download(address: &str, timeout: Option<Duration>) -> Result<Vec<u8>> {
+    crate::hub::download_bytes_within(address, MAX_BYTES, timeout)
 }
 
 #[cfg(not(feature = "hub"))]
-fn download(address: &str) -> Result<Vec<u8>> {
+fn download(address: &str, _: Option<Duration>) -> Result<Vec<u8>> {
     Err(Error::unsupported(format!("{address}: downloading is left out of this build (feature `hub`); pass a path")))
 }
 

@@ -112,6 +112,21 @@ fn wrong_requests() {
 }
 
 /// Text that cannot come: one line that names what is wrong, whichever task writes it.
+/// A server that takes connections and never answers is waited for as long as `timeout` says.
+#[test]
+fn media_have_a_timeout() {
+    let program = Program::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    for (task, model) in [("image-classification", "vit/image_classification"), ("automatic-speech-recognition", "wav2vec2/ctc")] {
+        let model = golden(model).to_str().unwrap().to_owned();
+        let before = std::time::Instant::now();
+        program.fails(&["run", task, "--model", &model, &url, "-p", "timeout=0.3"], b"", &[&url, "within 300ms"]);
+        assert!(before.elapsed().as_secs() < 20, "{task}: {:?}", before.elapsed());
+        program.fails(&["run", task, "--model", &model, &url, "-p", "timeout=-1"], b"", &["parameters.timeout", "no number of seconds"]);
+    }
+}
+
 #[test]
 fn texts_that_cannot_be_written() {
     let program = Program::new();

@@ -1,5 +1,7 @@
 //! What speech tasks take: a file, or samples in an object.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::{MIN_RATE, read_file, resample_array};
@@ -22,12 +24,19 @@ impl From<Vec<f32>> for Sound {
     }
 }
 
+/// Reads an input ([`read_within`]), with the usual patience for servers.
+pub fn read(input: &Value, sampling_rate: u32) -> Result<Sound> {
+    read_within(input, sampling_rate, None)
+}
+
 /// Reads an input: a string (path, http(s) address, `data:` URL or base64), or an object `{"raw" or "array", "sampling_rate"}` with
 /// samples, one list or one list for each of two channels.
-pub fn read(input: &Value, sampling_rate: u32) -> Result<Sound> {
+///
+/// A server may be silent for `timeout`.
+pub fn read_within(input: &Value, sampling_rate: u32, timeout: Option<Duration>) -> Result<Sound> {
     match input {
         Value::String(source) => {
-            let media = media::read(source)?;
+            let media = media::read_within(source, timeout)?;
             read_file(media.bytes, &media.name, sampling_rate).map(Sound::from)
         }
         Value::Object(fields) => read_array(fields, sampling_rate),

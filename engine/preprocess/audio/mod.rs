@@ -15,7 +15,7 @@ mod wave;
 
 pub use config::{FeatureExtractor, FeatureExtractorConfig, PaddingSide};
 pub use decode::{MAX_SAMPLES, MIN_RATE, Waveform, decode_mono};
-pub use input::{Sound, read};
+pub use input::{Sound, read, read_within};
 pub use resample::{resample_array, resample_file};
 
 use ndarray::{Array2, ArrayD};

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokenizers::processors::PostProcessorWrapper;
@@ -11,17 +10,18 @@ use tokenizers::processors::template::{Template, TemplateProcessing};
 use tokenizers::{DecoderWrapper, NormalizerWrapper};
 
 use super::backend::{Backend, Engine, Fast, guarded};
-use super::class;
 use super::classes::{Again, Class, Post, version4};
 use super::init::{Init, NAMED, Special, Token, read_json};
 #[cfg(feature = "jieba")]
 use super::jieba::Jieba;
 use super::parts::{Parts, Version, from_json, from_vocabulary, sentence_piece};
+use super::post_processor;
 use super::python::{self, Python};
 use super::splitter::Splitter;
 use super::tokenizer::Settings;
 use super::vocabulary::{TokenizerJson, damaged};
 use super::{Files, Side, SpecialTokens, Tokenizer};
+use super::{charsmap, class};
 use crate::{Error, ErrorKind, Result};
 
 /// Above this the reference takes a `model_max_length` for "no limit".
@@ -96,11 +96,11 @@ fn from_python(class: &Class, read: python::Read, files: &dyn Files, mut init: I
 fn assemble(class: &Class, init: Init, parts: Parts, version: Version) -> Result<Tokenizer> {
     let Parts { recipe, added, post_processor } = parts;
     let mut engine = Engine::new(recipe.model.build()?);
-    charsmaps(&recipe.normalizer)?;
+    charsmap::check(&recipe.normalizer)?;
     let normalizer: Option<NormalizerWrapper> = part("normalizer", recipe.normalizer)?;
     let pre_tokenizer = splitter(recipe.pre_tokenizer, recipe.chinese_words)?;
     let decoder: Option<DecoderWrapper> = part("decoder", recipe.decoder)?;
-    let processor: Option<PostProcessorWrapper> = part("post_processor", post_processor)?;
+    let processor: Option<PostProcessorWrapper> = post_processor::read(post_processor)?;
     guarded("the normalizer", || engine.with_normalizer(normalizer).map(|_| ()))?;
     engine.with_pre_tokenizer(pre_tokenizer);
     engine.with_decoder(decoder);
@@ -126,7 +126,7 @@ fn assemble(class: &Class, init: Init, parts: Parts, version: Version) -> Result
             let roberta = tokenizers::processors::roberta::RobertaProcessing::new(sep, cls);
             Some(roberta.trim_offsets(trim_offsets).add_prefix_space(add_prefix_space).into())
         }
-        Post::Json(json) => part("post_processor", json)?,
+        Post::Json(json) => post_processor::read(json)?,
     };
     engine.with_post_processor(processor);
     let settings = settings(class, &init)?;
@@ -183,35 +183,8 @@ fn splitter(json: Value, chinese_words: Option<HashSet<String>>) -> Result<Optio
     }
 }
 
-/// An error for a precompiled normalization whose table is said to be longer than it is: memory for it would be asked for first.
-fn charsmaps(normalizer: &Value) -> Result<()> {
-    match normalizer {
-        Value::Array(list) => list.iter().try_for_each(charsmaps),
-        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| match value.as_str() {
-            // What is no base64 is for whoever reads it to say.
-            Some(text) if name == "precompiled_charsmap" => match STANDARD.decode(text) {
-                Ok(bytes) => charsmap(&bytes),
-                Err(_) => Ok(()),
-            },
-            _ => charsmaps(value),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The length of a table of 32-bit numbers, that table, and the texts that it refers to.
-fn charsmap(bytes: &[u8]) -> Result<()> {
-    let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(()) };
-    let length = u32::from_le_bytes(*length) as usize;
-    if length <= rest.len() {
-        return Ok(());
-    }
-    let message = format!("normalizer: precompiled_charsmap: a table of {length} bytes, of which {} are there", rest.len());
-    Err(damaged("tokenizer.json", message))
-}
-
 /// A part of a tokenizer from its JSON; `null` is no part.
-fn part<T: DeserializeOwned>(name: &str, json: Value) -> Result<Option<T>> {
+pub(super) fn part<T: DeserializeOwned>(name: &str, json: Value) -> Result<Option<T>> {
     if json.is_null() {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 mod added;
 mod backend;
+mod charsmap;
 pub mod chat;
 mod class;
 mod classes;
@@ -17,6 +18,7 @@ mod jinja;
 mod load;
 mod pad;
 mod parts;
+mod post_processor;
 mod python;
 mod sentencepiece;
 mod splitter;

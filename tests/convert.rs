@@ -221,3 +221,44 @@ fn weights_in_the_hubs_cache_are_mapped_where_they_are() {
         assert_eq!(run(&snapshot), run(&golden(name)));
     }
 }
+
+/// Weights that were read when the session was opened may change afterwards, whatever they are stored as.
+#[test]
+fn weights_that_are_not_mapped_may_change() {
+    let out = tempfile::tempdir().unwrap();
+    let pretrained = Pretrained::open(options(&golden("bert/sequence_classification"), ModelDtype::Fp32, Source::Auto)).unwrap();
+    pretrained.export(pretrained.head(), out.path()).unwrap();
+    for (dtype, source) in [
+        (ModelDtype::Auto, Source::Safetensors),
+        (ModelDtype::Fp16, Source::Safetensors),
+        (ModelDtype::Int8, Source::Safetensors),
+        (ModelDtype::Q4, Source::Safetensors),
+        (ModelDtype::Fp32, Source::Onnx),
+    ] {
+        let (folder, cache) = (copy("bert/sequence_classification"), tempfile::tempdir().unwrap());
+        if source == Source::Onnx {
+            fs::create_dir(folder.path().join("onnx")).unwrap();
+            for file in ["model.onnx", "model.onnx_data"] {
+                fs::copy(out.path().join("onnx").join(file), folder.path().join("onnx").join(file)).unwrap();
+            }
+        }
+        let mut options = Options { converted: Some(cache.path().into()), ..options(folder.path(), dtype, source) };
+        let mapped = classify(options.clone());
+        options.session.mapping = false;
+        let pipeline = formers::pipeline("text-classification", options).unwrap();
+        let ask = || pipeline.call(&json!(TEXT), &json!({"top_k": null})).unwrap();
+        assert_eq!(ask(), mapped, "{dtype} {source:?}");
+        let entries = [folder.path().to_owned(), folder.path().join("onnx"), cache.path().to_owned()]
+            .into_iter()
+            .chain(fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path()));
+        for file in entries
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+        {
+            fs::File::options().write(true).open(file).unwrap().set_len(0).unwrap();
+        }
+        assert_eq!(ask(), mapped, "{dtype} {source:?}");
+    }
+}

@@ -22,7 +22,7 @@ use formers::{
 };
 use serde_json::{Map, Value, json};
 
-use super::model_options::ModelOptions;
+use super::{failure, model_options::ModelOptions};
 
 /// Talk with a model
 ///
@@ -140,7 +140,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<String>> {
     let mut bytes = Vec::new();
     input.take(MOST_BYTES + 1).read_until(b'\n', &mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
-        bail!("a line of more than {} MiB", MOST_BYTES >> 20);
+        return Err(failure::asked(format_args!("a line of more than {} MiB", MOST_BYTES >> 20)));
     }
     if bytes.is_empty() {
         return Ok(None);
@@ -148,7 +148,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<String>> {
     let end = bytes.strip_suffix(b"\n").map_or(bytes.len(), |line| line.strip_suffix(b"\r").unwrap_or(line).len());
     bytes.truncate(end);
     let line = String::from_utf8(bytes);
-    line.map(Some).map_err(|error| anyhow::anyhow!("byte {} of a line is not UTF-8", error.utf8_error().valid_up_to()))
+    line.map(Some).map_err(|error| failure::asked(format_args!("byte {} of a line is not UTF-8", error.utf8_error().valid_up_to())))
 }
 
 /// The tools in a file.
@@ -157,7 +157,7 @@ fn tools(path: &Path) -> Result<Vec<Value>> {
         let mut bytes = Vec::new();
         File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MOST_BYTES {
-            bail!("more than {} MiB, which no tools take", MOST_BYTES >> 20);
+            return Err(failure::asked(format_args!("more than {} MiB, which no tools take", MOST_BYTES >> 20)));
         }
         Ok(bytes)
     };

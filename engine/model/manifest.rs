@@ -104,7 +104,7 @@ fn digest(path: &Path) -> io::Result<(u64, String)> {
     } else {
         let (mut stretch, last) = ([0; STRETCH as usize], bytes - STRETCH);
         for i in 0..STRETCHES {
-            file.seek(SeekFrom::Start(last - last / (STRETCHES - 1) * i))?;
+            file.seek(SeekFrom::Start(last / (STRETCHES - 1) * i + last % (STRETCHES - 1) * i / (STRETCHES - 1)))?;
             file.read_exact(&mut stretch)?;
             hash.update(stretch);
         }

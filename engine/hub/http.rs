@@ -271,7 +271,12 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n[", " ", soon, Cause::Transient),
             ("HTTP/1.1 200 OK\r\n\r\n[", "", Duration::from_secs(2), Cause::Transient),
             ("HTTP/1.1 200 OK\r\n", "X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", Duration::ZERO, Cause::Transient),
-            ("HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n", "", Duration::from_secs(2), Cause::Malformed),
+            (
+                "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
+                "",
+                Duration::from_secs(2),
+                Cause::Malformed,
+            ),
         ];
         for (first, more, pause, cause) in cases {
             let http = Http::new(&endless(first, more, pause), None, patience).unwrap();

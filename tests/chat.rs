@@ -225,6 +225,77 @@ fn what_holds_itself_is_printed_as_python_prints_it() {
     assert!(rendered("{{ ns|tojson }}").unwrap_err().to_string().contains("not JSON serializable"));
 }
 
+/// What is a key is read as a whole to find its place: that is paid for, and no key that is not the same is compared with it.
+#[test]
+fn keys_cost_what_is_read_of_them() {
+    let started = std::time::Instant::now();
+    // Fifty tuples, each of which holds the one before twice: 2^50 items.
+    let doubled = "{% set ns = namespace(x=1) %}{% for i in range(50) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}";
+    let long = "{% set s = 'a' * 60000000 %}{% for i in range(90000) %}";
+    for (start, end) in [
+        (doubled, "{{ {ns.x: 1}|length }}"),
+        (doubled, "{{ {1: 1}[ns.x] }}"),
+        (doubled, "{{ {1: 1}.get(ns.x) }}"),
+        (doubled, "{{ ns.x in {1: 1} }}"),
+        (doubled, "{{ [ns.x]|unique|list|length }}"),
+        (doubled, "{{ dict([(ns.x, 1)])|length }}"),
+        (doubled, "{{ {}.fromkeys([ns.x])|length }}"),
+        (long, "{% set d = {s: 1} %}{% endfor %}"),
+        (long, "{% set d = dict([(s, 1)]) %}{% endfor %}"),
+        (long, "{% set d = {}.fromkeys([s]) %}{% endfor %}"),
+    ] {
+        let error = failure(&format!("{start}{end}"));
+        assert!(error.to_string().contains("it does not end"), "{end}: {error}");
+    }
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let tokenizer = plain();
+    let rendered = |template: &str| render(template, tokenizer.special_tokens(), &messages, &ChatOptions::default()).unwrap();
+    let near = "{% set t %}{% for i in range(10000) %}{{ '9' * 400 ~ i }},{% endfor %}1{% endset %}{{ dict.fromkeys(t.split(',')|map('int'))|length }}";
+    assert_eq!(rendered(near), "10001");
+    let same = "{{ {2**53: 1, 2.0**53: 2, 2**53 + 1: 3, 10**22: 4, 1e22: 5, 10**23: 6, 1e23: 7, 10**400: 8, 1e400: 9, -1e400: 10} }}";
+    let wanted = format!(
+        "{{9007199254740992: 2, 9007199254740993: 3, 10000000000000000000000: 5, 100000000000000000000000: 6, 1e+23: 7, 1{}: 8, inf: 9, -inf: 10}}",
+        "0".repeat(400)
+    );
+    assert_eq!(rendered(same), wanted);
+    assert!(started.elapsed().as_secs() < 100, "{:?}", started.elapsed());
+}
+
+/// Names of arguments are told apart without comparing each with each, and so many branches are no template.
+#[test]
+fn many_names_are_read_in_time() {
+    let started = std::time::Instant::now();
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let tokenizer = plain();
+    let rendered = |template: &str| render(template, tokenizer.special_tokens(), &messages, &ChatOptions::default());
+    let names: Vec<String> = (0..50_000).map(|index| format!("a{index}=1")).collect();
+    assert_eq!(rendered(&format!("{{{{ dict({})|length }}}}", names.join(","))).unwrap(), "50000");
+    assert_eq!(rendered("{{ dict(a=1, **dict.fromkeys(range(90000)|map('string')))|length }}").unwrap(), "90001");
+    assert_eq!(rendered("{% macro m(a, b) %}{{ a ~ b ~ kwargs|length }}{% endmacro %}{{ m(a=1, **{'b': 2, 'c': 3}) }}").unwrap(), "121");
+    let error = rendered("{{ dict(a=1, **{'a': 2}) }}").unwrap_err().to_string();
+    assert!(error.contains("got multiple values for keyword argument 'a'"), "{error}");
+    let error = rendered("{{ dict(a=1, a=2) }}").unwrap_err().to_string();
+    assert!(error.contains("keyword argument repeated: a"), "{error}");
+    let branches = |count: usize| (0..count).map(|index| format!("{{% if x %}}{{% set a{index} = 1 %}}{{% endif %}}")).collect::<String>();
+    assert_eq!(rendered(&format!("{}.", branches(300))).unwrap(), ".");
+    let error = rendered(&branches(30_000)).unwrap_err().to_string();
+    assert!(error.contains("too many branches"), "{error}");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+/// A word of any length is parted in one walk, and hyphens are gone through once.
+#[test]
+fn long_words_are_wrapped_in_one_walk() {
+    let started = std::time::Instant::now();
+    let messages = [json!({"role": "user", "content": "hi"})];
+    let tokenizer = plain();
+    let rendered = |template: &str| render(template, tokenizer.special_tokens(), &messages, &ChatOptions::default()).unwrap();
+    assert_eq!(rendered("{{ ('a' * 1000000)|wordwrap(1)|length }}"), "1999999");
+    assert_eq!(rendered("{{ ('-' * 1000000)|wordwrap(10)|length }}"), "1099999");
+    assert_eq!(rendered("{{ 'ab-cd--ef gh---'|wordwrap(4) }}"), "ab-\ncd--\nef g\nh---");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
 /// Each would nest what lives as deep as a template has steps; dropping it must not take as much stack.
 #[test]
 fn values_that_nest_without_end_are_dropped() {

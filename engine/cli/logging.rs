@@ -69,7 +69,7 @@ where
         };
         let mut message = Message(String::new());
         event.record(&mut message);
-        writeln!(writer, "{prefix}: {}", formers_converters::shortened(message.0).replace('\n', " "))
+        writeln!(writer, "{prefix}: {}", super::failure::one_line(&message.0))
     }
 }
 

@@ -157,9 +157,8 @@ impl Lazy {
             }
             Step::Unique { getter, seen } => {
                 while let Some(item) = source.next(machine)? {
-                    let key = Key::new(getter.get(machine, &item)?)?;
+                    let key = Key::new(&machine.budget, getter.get(machine, &item)?)?;
                     machine.budget.make_items(2)?;
-                    machine.budget.work(key.value().as_str().map_or(0, str::len))?;
                     if seen.borrow_mut().insert(key) {
                         return Ok(Some(item));
                     }

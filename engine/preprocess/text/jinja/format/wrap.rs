@@ -35,10 +35,10 @@ pub(crate) fn wrap(budget: &Budget, text: &str, wrapping: Wrapping) -> Result<Ve
     }
     let width = usize::try_from(wrapping.width).unwrap_or(usize::MAX);
     chunks.reverse();
-    let is_space_only = |chunk: &Vec<char>| chunk.iter().all(|c| is_space(*c));
+    let is_space_only = |chunk: &&[char]| chunk.iter().all(|c| is_space(*c));
     let mut lines: Vec<String> = Vec::new();
     while !chunks.is_empty() {
-        let mut line: Vec<Vec<char>> = Vec::new();
+        let mut line: Vec<&[char]> = Vec::new();
         let mut length = 0;
         if !lines.is_empty() && chunks.last().is_some_and(is_space_only) {
             chunks.pop();
@@ -54,14 +54,14 @@ pub(crate) fn wrap(budget: &Budget, text: &str, wrapping: Wrapping) -> Result<Ve
             line.pop();
         }
         if !line.is_empty() {
-            lines.push(line.into_iter().flatten().collect());
+            lines.push(line.into_iter().flatten().copied().collect());
         }
     }
     Ok(lines)
 }
 
 /// Takes the part of a long word that still fits.
-fn long_word(chunks: &mut Vec<Vec<char>>, line: &mut Vec<Vec<char>>, room: usize, wrapping: Wrapping) {
+fn long_word<'a>(chunks: &mut Vec<&'a [char]>, line: &mut Vec<&'a [char]>, room: usize, wrapping: Wrapping) {
     let Some(chunk) = chunks.pop() else { return };
     if !wrapping.break_long_words {
         if line.is_empty() {
@@ -79,22 +79,22 @@ fn long_word(chunks: &mut Vec<Vec<char>>, line: &mut Vec<Vec<char>>, room: usize
         }
     }
     let (fits, rest) = chunk.split_at(end.min(chunk.len()));
-    line.push(fits.to_vec());
-    chunks.push(rest.to_vec());
+    line.push(fits);
+    chunks.push(rest);
 }
 
 /// Words and the spaces between them.
-fn spaced(text: &[char]) -> Vec<Vec<char>> {
-    text.chunk_by(|left, right| is_blank(*left) == is_blank(*right)).map(<[char]>::to_vec).collect()
+fn spaced(text: &[char]) -> Vec<&[char]> {
+    text.chunk_by(|left, right| is_blank(*left) == is_blank(*right)).collect()
 }
 
 /// As `spaced`, and words may be parted behind hyphens and at dashes.
-fn hyphenated(text: &[char]) -> Vec<Vec<char>> {
+fn hyphenated(text: &[char]) -> Vec<&[char]> {
     let mut chunks = Vec::new();
     let mut start = 0;
     while start < text.len() {
         let end = chunk_end(text, start).max(start + 1);
-        chunks.push(text[start..end].to_vec());
+        chunks.push(&text[start..end]);
         start = end;
     }
     chunks
@@ -110,8 +110,10 @@ fn chunk_end(text: &[char], start: usize) -> usize {
     let is_punctuated = |c: char| is_word(c) || "!\"'&.,?".contains(c);
     // A dash of two or more hyphens behind a word, before another.
     let dash = |from: usize| {
+        // What stands before is looked at first: of many hyphens only the first goes through all of them.
+        before(from, 1).filter(|c| is_punctuated(*c))?;
         let end = run(from, |c| c == '-');
-        (before(from, 1).is_some_and(is_punctuated) && end >= from + 2 && at(end).is_some_and(is_word)).then_some(end)
+        (end >= from + 2 && at(end).is_some_and(is_word)).then_some(end)
     };
     if let Some(end) = dash(start) {
         return end;

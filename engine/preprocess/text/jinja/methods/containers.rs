@@ -43,7 +43,7 @@ pub(super) fn from_keys(machine: &Machine<'_>, arguments: Arguments) -> Result<V
     let mut source = Source::of(bound.value(0))?;
     while let Some(key) = source.next(machine)? {
         machine.budget.make_items(2)?;
-        dict.insert(Key::new(key)?, bound.value(1).clone());
+        dict.insert(Key::new(&machine.budget, key)?, bound.value(1).clone());
     }
     Value::dict(dict)
 }

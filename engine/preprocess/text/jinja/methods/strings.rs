@@ -261,7 +261,7 @@ fn translate(machine: &Machine<'_>, text: &str, table: &Value, markup: bool) -> 
 /// `maketrans(table)`, or `maketrans(from, to, dropped)`
 fn make_table(machine: &Machine<'_>, arguments: Arguments) -> Result<Value> {
     let bound = arguments.unnamed::<3>("maketrans", 1)?;
-    let code = |c: char| Key::new(Value::Int((c as u32).into()));
+    let code = |c: char| Key::new(&machine.budget, Value::Int((c as u32).into()));
     let mut table = Dict::default();
     let Some(to) = bound.given(1) else {
         let Value::Dict(given) = bound.value(0) else {
@@ -270,7 +270,7 @@ fn make_table(machine: &Machine<'_>, arguments: Arguments) -> Result<Value> {
         machine.budget.make_items(2 * given.len())?;
         for (key, value) in given.iter() {
             let key = match key.as_str() {
-                None => Key::new(key.clone())?,
+                None => Key::new(&machine.budget, key.clone())?,
                 Some(text) => {
                     let mut chars = text.chars();
                     let (Some(c), None) = (chars.next(), chars.next()) else {

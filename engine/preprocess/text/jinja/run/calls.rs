@@ -55,6 +55,8 @@ impl Machine<'_> {
         let count = defined.parameters.len();
         let more = positional.split_off(positional.len().min(count));
         let activation = Activation::new(defined.function.slots, Some(called.outside.clone()));
+        // Each parameter is looked for among the arguments.
+        self.budget.items(count.saturating_mul(keywords.len()))?;
         let mut given: Vec<Option<Value>> = positional.into_iter().map(Some).collect();
         for parameter in &defined.parameters[given.len()..] {
             let found = keywords.iter().position(|(keyword, _)| *keyword == parameter.name);
@@ -69,7 +71,7 @@ impl Machine<'_> {
             self.budget.make_items(2 * keywords.len())?;
             let mut dict = Dict::with_capacity(keywords.len());
             for (name, value) in keywords {
-                dict.insert(Key::new(Value::Str(name))?, value);
+                dict.insert(Key::new(&self.budget, Value::Str(name))?, value);
             }
             activation.put(slot, Some(Value::dict(dict)?));
         } else if let Some((keyword, _)) = keywords.first() {

@@ -1,6 +1,8 @@
 //! Expressions.
 
+use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::activation::Activation;
 use super::arguments::Arguments;
@@ -58,7 +60,7 @@ impl Machine<'_> {
                 self.budget.make_items(2 * items.len())?;
                 let mut dict = Dict::with_capacity(items.len());
                 for (key, value) in items {
-                    dict.insert(Key::new(self.value(key, at)?)?, self.value(value, at)?);
+                    dict.insert(Key::new(&self.budget, self.value(key, at)?)?, self.value(value, at)?);
                 }
                 Value::dict(dict)
             }
@@ -197,9 +199,10 @@ impl Machine<'_> {
                 return Err(Error::type_error(format!("argument after ** must be a mapping, not {}", more.type_name())));
             };
             self.budget.make_items(dict.len())?;
+            let named: HashSet<&Arc<str>> = given.keywords.iter().map(|(name, _)| name).collect();
             for (name, value) in dict.iter() {
                 let Some(name) = name.as_arc() else { return Err(Error::type_error("keywords must be strings")) };
-                if keywords.iter().any(|(other, _)| other == name) {
+                if named.contains(name) {
                     return Err(Error::type_error(format!("got multiple values for keyword argument '{name}'")));
                 }
                 keywords.push((name.clone(), value.clone()));

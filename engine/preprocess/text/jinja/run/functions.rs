@@ -103,7 +103,7 @@ fn pairs(machine: &Machine<'_>, given: &Value) -> Result<Dict> {
             return Err(Error::value_error(message));
         };
         machine.budget.make_items(2)?;
-        dict.insert(Key::new(key.clone())?, value.clone());
+        dict.insert(Key::new(&machine.budget, key.clone())?, value.clone());
         index += 1;
     }
     Ok(dict)

@@ -114,10 +114,10 @@ fn difference(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<Valu
     }
     let mut set = Dict::default();
     for item in collect(machine, left)? {
-        set.insert(Key::new(item)?, Value::None);
+        set.insert(Key::new(&machine.budget, item)?, Value::None);
     }
     for item in collect(machine, right)? {
-        set.remove(&Key::new(item)?);
+        set.remove(&Key::new(&machine.budget, item)?);
     }
     Value::object(Thing::Set(set.into()))
 }

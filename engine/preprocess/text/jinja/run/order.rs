@@ -181,7 +181,7 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
             Thing::View(View::Items, dict) => {
                 let Value::Tuple(pair) = item else { return Ok(false) };
                 let [key, value] = pair.items.as_slice() else { return Ok(false) };
-                Key::new(key.clone())?;
+                Key::new(budget, key.clone())?;
                 return dict.get(budget, key)?.map_or(Ok(false), |found| same(budget, found, value));
             }
             Thing::Range(range) if index(item).is_some() => return Ok(index(item).is_some_and(|item| range.contains(item))),

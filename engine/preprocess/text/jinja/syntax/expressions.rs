@@ -1,5 +1,6 @@
 //! Expressions of a template.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use num_traits::ToPrimitive;
@@ -346,6 +347,7 @@ impl Parser {
         let line = self.current.line;
         self.expect_operator("(")?;
         let mut arguments = Arguments::default();
+        let mut names = HashSet::new();
         let wrong = || Err(Error::syntax(line, "invalid syntax for function call expression"));
         let mut first = true;
         while !self.current.kind.is_operator(")") {
@@ -372,7 +374,7 @@ impl Parser {
                 }
                 let name = self.name()?;
                 self.next();
-                if arguments.keywords.iter().any(|(other, _)| *other == name) {
+                if !names.insert(name.clone()) {
                     return self.fail(format!("keyword argument repeated: {name}"));
                 }
                 let value = self.expression()?;

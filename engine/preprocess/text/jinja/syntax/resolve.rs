@@ -26,11 +26,11 @@ pub(super) fn resolve(mut body: Vec<Statement>, nodes: Nodes) -> Result<Template
         resolver.symbols.parameter(scope, "self");
     }
     resolver.symbols.statements(scope, &resolver.nodes, &body);
-    let (root, ()) =
-        resolver.function(scope, |resolver| resolver.statements(&mut body, Place { scope, toplevel: true, soft: false, looped: false }))?;
-    for index in 0..resolver.nodes.blocks.len() {
-        resolver.block(index)?;
-    }
+    let root = match resolver.all(scope, &mut body) {
+        Ok(root) if !resolver.symbols.is_full() => root,
+        Ok(_) => return Err(too_many()),
+        Err(error) => return Err(if resolver.symbols.is_full() { too_many() } else { error }),
+    };
     let Resolver { nodes, reads, .. } = resolver;
     let itself = reads_self.then(|| root.frame.slots.first().copied()).flatten();
     Ok(Template {
@@ -100,6 +100,16 @@ impl Resolver {
             }
         });
         unbound
+    }
+
+    /// Resolves the template and its blocks.
+    fn all(&mut self, scope: usize, body: &mut [Statement]) -> Result<Function> {
+        let top = Place { scope, toplevel: true, soft: false, looped: false };
+        let (root, ()) = self.function(scope, |resolver| resolver.statements(body, top))?;
+        for index in 0..self.nodes.blocks.len() {
+            self.block(index)?;
+        }
+        Ok(root)
     }
 
     /// Resolves what is inside a function.
@@ -507,6 +517,10 @@ fn is_constant(expression: &Expression) -> bool {
     let mut all = known;
     children(expression, &mut |child| all = all && is_constant(child));
     all
+}
+
+fn too_many() -> Error {
+    Error::syntax(1, "too many branches for so many variables")
 }
 
 fn unknown(name: &str) -> Error {

@@ -32,7 +32,14 @@ struct Scope {
 
 /// The scopes of a template, by the order in which they were found.
 #[derive(Debug, Default)]
-pub(super) struct Symbols(Vec<Scope>);
+pub(super) struct Symbols {
+    scopes: Vec<Scope>,
+    /// So many names were copied for branches.
+    copied: usize,
+}
+
+/// Each branch begins with all names that are known before it. No template has thousands of branches and of names.
+const MOST_COPIED: usize = 1 << 24;
 
 /// The part of a loop that a scope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,23 +52,23 @@ pub(super) enum Part {
 impl Symbols {
     /// A scope inside another, or one of its own.
     pub(super) fn inner(&mut self, parent: Option<usize>) -> usize {
-        let level = parent.map_or(0, |parent| self.0[parent].level + 1);
-        self.0.push(Scope { level, parent, ..Scope::default() });
-        self.0.len() - 1
+        let level = parent.map_or(0, |parent| self.scopes[parent].level + 1);
+        self.scopes.push(Scope { level, parent, ..Scope::default() });
+        self.scopes.len() - 1
     }
 
     pub(super) fn starts(&self, scope: usize) -> impl Iterator<Item = (&Variable, &Start)> {
-        self.0[scope].starts.iter()
+        self.scopes[scope].starts.iter()
     }
 
     /// The variable of a name, seen from a scope.
     pub(super) fn find(&self, scope: usize, name: &str) -> Option<&Variable> {
         let mut next = Some(scope);
         while let Some(scope) = next {
-            if let Some(found) = self.0[scope].variables.get(name) {
+            if let Some(found) = self.scopes[scope].variables.get(name) {
                 return Some(found);
             }
-            next = self.0[scope].parent;
+            next = self.scopes[scope].parent;
         }
         None
     }
@@ -71,18 +78,18 @@ impl Symbols {
         let mut all = IndexMap::new();
         let mut next = Some(scope);
         while let Some(at) = next {
-            for name in &self.0[at].stores {
+            for name in &self.scopes[at].stores {
                 if let (false, Some(found)) = (all.contains_key(name), self.find(scope, name)) {
                     all.insert(name.clone(), found.clone());
                 }
             }
-            next = self.0[at].parent;
+            next = self.scopes[at].parent;
         }
         all.into_iter().collect()
     }
 
     fn define(&mut self, scope: usize, name: &str, start: Start) {
-        let scope = &mut self.0[scope];
+        let scope = &mut self.scopes[scope];
         let name: Arc<str> = name.into();
         let variable = (scope.level, name.clone());
         scope.variables.insert(name, variable.clone());
@@ -90,16 +97,16 @@ impl Symbols {
     }
 
     fn store(&mut self, scope: usize, name: &str) {
-        self.0[scope].stores.insert(name.into());
-        if self.0[scope].variables.contains_key(name) {
+        self.scopes[scope].stores.insert(name.into());
+        if self.scopes[scope].variables.contains_key(name) {
             return;
         }
-        let outer = self.0[scope].parent.and_then(|parent| self.find(parent, name)).cloned();
+        let outer = self.scopes[scope].parent.and_then(|parent| self.find(parent, name)).cloned();
         self.define(scope, name, outer.map_or(Start::Missing, Start::Outer));
     }
 
     pub(super) fn parameter(&mut self, scope: usize, name: &str) {
-        self.0[scope].stores.insert(name.into());
+        self.scopes[scope].stores.insert(name.into());
         self.define(scope, name, Start::Parameter);
     }
 
@@ -169,25 +176,35 @@ impl Symbols {
         self.join(scope, [body, elif, otherwise]);
     }
 
+    /// Whether names were left out, as there are too many.
+    pub(super) fn is_full(&self) -> bool {
+        self.copied > MOST_COPIED
+    }
+
     fn branch(&mut self, scope: usize, visit: impl FnOnce(&mut Self, usize)) -> Scope {
-        let before = self.0[scope].clone();
+        let known = &self.scopes[scope];
+        self.copied = self.copied.saturating_add(known.variables.len() + known.starts.len() + known.stores.len());
+        if self.is_full() {
+            return Scope::default();
+        }
+        let before = self.scopes[scope].clone();
         visit(self, scope);
-        std::mem::replace(&mut self.0[scope], before)
+        std::mem::replace(&mut self.scopes[scope], before)
     }
 
     fn join(&mut self, scope: usize, branches: [Scope; 3]) {
         let mut stores: BTreeSet<Arc<str>> = branches.iter().flat_map(|branch| branch.stores.iter().cloned()).collect();
-        stores.retain(|name| !self.0[scope].stores.contains(name));
+        stores.retain(|name| !self.scopes[scope].stores.contains(name));
         for branch in branches {
-            let own = &mut self.0[scope];
+            let own = &mut self.scopes[scope];
             own.variables.extend(branch.variables);
             own.starts.extend(branch.starts);
             own.stores.extend(branch.stores);
         }
         for name in stores {
             let Some(variable) = self.find(scope, &name).cloned() else { continue };
-            let outer = self.0[scope].parent.and_then(|parent| self.find(parent, &name)).cloned();
-            self.0[scope].starts.insert(variable, outer.map_or(Start::Context(name), Start::Outer));
+            let outer = self.scopes[scope].parent.and_then(|parent| self.find(parent, &name)).cloned();
+            self.scopes[scope].starts.insert(variable, outer.map_or(Start::Context(name), Start::Outer));
         }
     }
 

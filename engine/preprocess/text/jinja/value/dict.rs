@@ -25,21 +25,27 @@ pub(crate) struct Dict {
 }
 
 impl Key {
-    /// The value as a key; lists and dictionaries are none.
-    pub(crate) fn new(value: Value) -> Result<Self> {
-        check(&value)?;
+    /// The value as a key; lists and dictionaries are none. Pays for all that is read to find its place: of tuples within tuples each way
+    /// to an item is gone.
+    pub(crate) fn new(budget: &Budget, value: Value) -> Result<Self> {
+        check(budget, &value)?;
         Ok(Self(value))
-    }
-
-    pub(crate) fn value(&self) -> &Value {
-        &self.0
     }
 }
 
-fn check(value: &Value) -> Result<()> {
+fn check(budget: &Budget, value: &Value) -> Result<()> {
     match value {
+        Value::Str(text) | Value::Markup(text) => budget.work(text.len()),
+        Value::Big(number) => budget.work(number.bits() as usize / 8),
         Value::List(_) | Value::Dict(_) => Err(Error::type_error(format!("unhashable type: '{}'", value.type_name()))),
-        Value::Tuple(tuple) => tuple.items.iter().try_for_each(check),
+        Value::Tuple(tuple) => {
+            budget.items(tuple.items.len())?;
+            tuple.items.iter().try_for_each(|item| check(budget, item))
+        }
+        Value::Object(object) => match &object.thing {
+            Thing::Bytes(bytes) => budget.work(bytes.len()),
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -90,14 +96,22 @@ fn hash<H: Hasher>(value: &Value, state: &mut H) {
         },
         Value::None => state.write_u8(3),
         other => match Number::of(other) {
-            // Equal numbers have equal floats.
+            // An integer may be equal to a float only where it is one. The others are told apart, for else thousands of them that lie
+            // close together are all compared.
             Some(number) => {
                 let float = match &number {
                     Number::Int(int) => *int as f64,
                     Number::Big(big) => big.to_f64().unwrap_or(f64::INFINITY),
                     Number::Float(float) => *float,
                 };
-                (if float == 0.0 { 0 } else { float.to_bits() }).hash(state);
+                if same_number(&Number::Float(float), &number) || float.is_nan() {
+                    return (if float == 0.0 { 0 } else { float.to_bits() }).hash(state);
+                }
+                match &number {
+                    Number::Int(int) => int.hash(state),
+                    Number::Big(big) => big.hash(state),
+                    Number::Float(_) => {}
+                }
             }
             None => state.write_u8(4),
         },
@@ -153,9 +167,7 @@ impl Dict {
             budget.work(text.len())?;
             return Ok(self.get_str(text));
         }
-        // A key may be a tuple of much.
-        budget.items(key.as_items().map_or(0, <[Value]>::len))?;
-        Ok(self.entries.get(&Key::new(key.clone())?))
+        Ok(self.entries.get(&Key::new(budget, key.clone())?))
     }
 
     pub(crate) fn get_str(&self, key: &str) -> Option<&Value> {

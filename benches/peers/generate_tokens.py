@@ -1,10 +1,11 @@
-"""How fast a peer reads a prompt and writes tokens, greedily: generate_tokens.py genai|llamacpp MODEL PROMPT NEW THREADS
+"""How fast a peer reads a prompt and writes tokens, greedily: generate_tokens.py genai|llamacpp MODEL PROMPT NEW [--runs N] THREADS
 
-Prints JSON: prefill and decode in tokens a second, medians of five runs after one to warm up.
+Prints JSON: prefill and decode in tokens a second, medians of N runs (5) after one to warm up, and the most memory that the process had.
 """
 
+import argparse
 import json
-import sys
+import resource
 import time
 from statistics import median
 
@@ -34,7 +35,9 @@ def genai(path, prompt, new):
 def llamacpp(path, prompt, new, threads):
     import llama_cpp
 
-    model = llama_cpp.Llama(path, n_ctx=2048, n_threads=threads, n_threads_batch=threads, verbose=False)
+    # Room for the prompt and what follows, in steps of 256 as llama.cpp takes them, and no more.
+    context = -(-(prompt.size + new + 1) // 256) * 256
+    model = llama_cpp.Llama(path, n_ctx=context, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def run():
         model.reset()
@@ -52,14 +55,22 @@ def llamacpp(path, prompt, new, threads):
 
 
 def main():
-    kind, path, count, new, threads = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-    prompt = np.random.RandomState(0).randint(1000, 30000, count)
-    run = genai(path, prompt, new) if kind == "genai" else llamacpp(path, prompt, new, threads)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["genai", "llamacpp"])
+    parser.add_argument("path")
+    parser.add_argument("prompt", type=int)
+    parser.add_argument("new", type=int)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("threads", type=int)
+    given = parser.parse_args()
+    prompt = np.random.RandomState(0).randint(1000, 30000, given.prompt)
+    run = genai(given.path, prompt, given.new) if given.kind == "genai" else llamacpp(given.path, prompt, given.new, given.threads)
     run()
-    runs = [np.diff(run()) for _ in range(5)]
-    prefill = median(count / times[0] for times in runs)
+    runs = [np.diff(run()) for _ in range(given.runs)]
+    prefill = median(given.prompt / times[0] for times in runs)
     decode = median(1 / times[1:].mean() for times in runs)
-    print(json.dumps({"prefill": prefill, "decode": decode}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(json.dumps({"prefill": prefill, "decode": decode, "peak_mb": peak}))
 
 
 main()

@@ -60,18 +60,22 @@ fn bare_function(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     Ok(Found::Calls(calls))
 }
 
-/// The objects that follow one in the same mark, and closing brackets that are too many.
+/// The objects that follow one in the same mark, with a comma between them or none, and closing brackets that are too many.
 fn more_objects(cursor: &mut Cursor<'_>, calls: &mut Vec<ToolCall>) -> Step<()> {
     loop {
         let mut behind = cursor.clone();
         behind.space();
+        if behind.takes_behind_space(",")? || behind.takes_behind_space(";")? {
+            behind.space();
+        }
         if behind.is_over()? || behind.peek()? != '{' {
             break;
         }
-        match cursor.maybe(json::call)? {
+        match behind.maybe(json::call)? {
             Some(call) => calls.push(call),
             None => break,
         }
+        *cursor = behind;
     }
     let mut behind = cursor.clone();
     while behind.takes_behind_space("}")? {}

@@ -6,7 +6,8 @@ use num_traits::ToPrimitive;
 use crate::preprocess::text::jinja::budget::Budget;
 use crate::preprocess::text::jinja::error::{Error, Kind, Result};
 use crate::preprocess::text::jinja::value::Value;
-use crate::preprocess::text::jinja::value::number::{Number, float_repr};
+use crate::preprocess::text::jinja::value::digits::float_repr;
+use crate::preprocess::text::jinja::value::number::Number;
 use crate::preprocess::text::jinja::value::repr::str_of;
 
 /// A format specification.

@@ -7,7 +7,8 @@ use crate::preprocess::text::jinja::run::iterate::collect;
 use crate::preprocess::text::jinja::run::machine::Machine;
 use crate::preprocess::text::jinja::run::operators::truth;
 use crate::preprocess::text::jinja::run::order::sort;
-use crate::preprocess::text::jinja::value::number::{big_repr, float_repr, index};
+use crate::preprocess::text::jinja::value::digits::{big_repr, float_repr};
+use crate::preprocess::text::jinja::value::number::index;
 use crate::preprocess::text::jinja::value::{Dict, Value};
 
 /// Indentation of one level longer than this is no layout but a way to fill memory.

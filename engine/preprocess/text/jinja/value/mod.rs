@@ -2,6 +2,7 @@
 
 pub(crate) mod convert;
 pub(crate) mod dict;
+pub(crate) mod digits;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod repr;

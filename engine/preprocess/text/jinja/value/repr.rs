@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::number::{big_repr, float_repr};
+use super::digits::{big_repr, float_repr};
 use super::object::{Range, View};
 use super::{Dict, Thing, Value};
 use crate::preprocess::text::jinja::budget::{Budget, ITEM};

@@ -7,6 +7,8 @@ mod export;
 mod files;
 mod genai;
 mod manifest;
+#[cfg(feature = "text")]
+mod modules;
 mod onnx;
 mod options;
 #[cfg_attr(not(feature = "text"), allow(dead_code))] // only texts come in so many batches

@@ -1,16 +1,15 @@
 //! `modules.json`: what sentence-transformers puts on top of a transformer.
 
-use formers_converters::{layers::Activation, passes, writer};
+use formers_converters::layers::Activation;
 use formers_models::sentence::{Module, Pooling};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Pretrained, weights};
+use super::weights;
 use crate::{
     Error, ErrorKind, Result,
     config::{integer, truth},
     hub::Checkpoint,
-    session::{Device, Session, SessionOptions},
 };
 
 /// What sentence-transformers does to a text before it is tokenized, and how long it may be.
@@ -66,21 +65,6 @@ fn truncate_dim(value: Option<&Value>) -> Result<Option<i64>> {
     dim.map(Some).ok_or_else(|| {
         Error::config(format!("config_sentence_transformers.json: truncate_dim: expected a whole number of components, not {value}"))
     })
-}
-
-impl Pretrained {
-    /// The modules after the transformer as a session of their own, for hidden states of this width that a ready-made graph gives; `None`
-    /// where the checkpoint names none.
-    pub(crate) fn modules(&self, width: usize) -> Result<Option<Session>> {
-        let modules = modules(&self.checkpoint)?;
-        if modules.is_empty() {
-            return Ok(None);
-        }
-        let body = passes::lower(formers_models::sentence::graph(&modules, width)?, passes::Target::Cpu)?;
-        let model = writer::in_memory(&passes::unpack(body)?)?;
-        let options = SessionOptions { device: Device::Cpu, profile: None, ..self.options.session.clone() };
-        Session::from_memory(&model.bytes, model.folder.as_deref(), &options).map(Some)
-    }
 }
 
 #[derive(Deserialize)]

@@ -166,11 +166,20 @@ impl From<converters::Error> for Error {
     }
 }
 
-/// What is wrong with a value, without Rust's names of numbers.
+/// What is wrong with a value, without Rust's names of numbers and serde's of lists and objects.
 pub(crate) fn in_words(error: &serde_json::Error) -> String {
     let names =
         [("usize", true), ("u64", true), ("u32", true), ("u8", true), ("i64", false), ("i32", false), ("f64", false), ("f32", false)];
-    names.iter().fold(error.to_string(), |text, (name, from_0)| {
+    let text = [
+        ("expected a nonzero usize", "expected a whole number from 1 on"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected an object"),
+        ("invalid type: map", "invalid type: an object"),
+        ("invalid type: sequence", "invalid type: a list"),
+    ]
+    .iter()
+    .fold(error.to_string(), |text, (theirs, ours)| text.replace(theirs, ours));
+    names.iter().fold(text, |text, (name, from_0)| {
         let kind = if *from_0 { "a whole number from 0 on" } else { "a number" };
         text.replace(&format!("expected {name}"), &format!("expected {kind}"))
     })
@@ -188,6 +197,23 @@ mod tests {
         assert!(Error::io(std::path::Path::new(&long), std::io::Error::other(long.clone())).to_string().len() < 2100);
         let error = Error::from(converters::Error::config(&long).at("config.json"));
         assert!(error.to_string().starts_with("config.json: x") && error.to_string().len() < 2100);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_told_in_words_of_json() {
+        use std::num::NonZeroUsize;
+        fn told<T: serde::de::DeserializeOwned>(text: &str) -> String {
+            serde_json::from_str::<T>(text).map(drop).map_err(|error| in_words(&error)).unwrap_err()
+        }
+        for (told, part) in [
+            (told::<NonZeroUsize>("0"), "expected a whole number from 1 on"),
+            (told::<NonZeroUsize>("-1"), "expected a whole number from 1 on"),
+            (told::<usize>("\"x\""), "expected a whole number from 0 on"),
+            (told::<Vec<bool>>("{}"), "invalid type: an object, expected a list"),
+            (told::<serde_json::Map<String, serde_json::Value>>("[]"), "invalid type: a list, expected an object"),
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use formers::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{failure, model_options::ModelOptions};
+use super::{failure, input, model_options::ModelOptions};
 
 /// Talk with a model
 ///
@@ -124,7 +124,9 @@ impl Chat {
 /// The keys and values of an argument that is given several times.
 fn fields(argument: &str, given: &[String]) -> Result<Map<String, Value>> {
     let field = |text: &String| {
-        let Some((key, value)) = text.split_once('=') else { bail!("{argument} {text}: expected key=value") };
+        let Some((key, value)) = text.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            bail!(failure::asked(format_args!("{argument} {text}: expected key=value")))
+        };
         Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))))
     };
     given.iter().map(field).collect()
@@ -161,10 +163,23 @@ fn tools(path: &Path) -> Result<Vec<Value>> {
         }
         Ok(bytes)
     };
-    let bytes = read().with_context(|| format!("--tools {}", path.display()))?;
-    let tools: Vec<Value> = serde_json::from_slice(&bytes).with_context(|| format!("--tools {}: not a JSON list", path.display()))?;
-    match tools.iter().position(|tool| !tool.is_object()) {
-        Some(place) => bail!("--tools {}: entry {place} is not an object", path.display()),
+    let wrong = |message: String| failure::asked(format_args!("--tools {}: {message}", path.display()));
+    let bytes = read().map_err(|error| wrong(format!("{error:#}")))?;
+    let tools = match serde_json::from_slice(&input::to_utf8(&bytes)) {
+        Ok(Value::Array(tools)) => tools,
+        Ok(_) => return Err(wrong("expected a JSON list of tools; put one tool in [ ]".to_owned())),
+        Err(error) => return Err(wrong(format!("not valid JSON: {error}"))),
+    };
+    // A function stands as it is, or in a field; tools of other types are the template's matter.
+    let is_tool = |tool: &Value| {
+        let is_other = tool["type"].as_str().is_some_and(|kind| kind != "function");
+        tool.is_object() && (is_other || tool.get("function").unwrap_or(tool)["name"].is_string())
+    };
+    match tools.iter().position(|tool| !is_tool(tool)) {
+        Some(place) => Err(wrong(format!(
+            r#"entry {} of the list names no function; expected {{"type": "function", "function": {{"name": …, "parameters": {{…}}}}}}"#,
+            place + 1
+        ))),
         None => Ok(tools),
     }
 }

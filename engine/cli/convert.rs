@@ -11,7 +11,7 @@ use formers::{
 };
 use serde_json::json;
 
-use super::{model_options::ModelOptions, output, progress, table};
+use super::{failure, model_options::ModelOptions, output, progress, table};
 
 /// Write a model as ONNX files, in the layout of Optimum and transformers.js
 ///
@@ -46,7 +46,7 @@ impl Convert {
         let blocks = (blocks != Blocks::default()).then_some(blocks);
         let pretrained = Pretrained::open(Options { blocks, ..self.options.resolve(&self.model) })?;
         let head = match &self.task {
-            Some(task) => pipelines::find(task)?.heads.first().copied().unwrap_or(pretrained.head()),
+            Some(task) => pipelines::find(task).map_err(failure::asked)?.heads.first().copied().unwrap_or(pretrained.head()),
             None => pretrained.head(),
         };
         // Downloading is no part of converting.

@@ -75,7 +75,10 @@ impl fmt::Display for SomeFailed {
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "interrupted; {} inputs are answered", self.answered)
+        match self.answered {
+            1 => write!(f, "interrupted; 1 input is answered"),
+            answered => write!(f, "interrupted; {answered} inputs are answered"),
+        }
     }
 }
 

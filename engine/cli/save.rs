@@ -5,9 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
+
+use super::failure::asked;
 
 /// Fields of answers that hold a file in base64: pictures, and sounds beside their `sampling_rate`.
 const FIELDS: &[&str] = &["mask", "depth", "audio"];
@@ -17,7 +19,7 @@ pub(super) fn media(answer: &Value, file: &Path, task: &str) -> Result<()> {
     let mut found = Vec::new();
     collect(answer, &mut found);
     if found.is_empty() {
-        bail!("--save {}: the answer of {task} has no picture and no sound", file.display());
+        return Err(asked(format!("--save {}: the answer of {task} has no picture and no sound", file.display())));
     }
     let several = found.len() > 1;
     for (index, data) in found.into_iter().enumerate() {

@@ -5,7 +5,7 @@ use clap::Args;
 use formers::pipelines::{self, TASKS, Task};
 use serde_json::{Value, json};
 
-use super::{output, table};
+use super::{failure::asked, output, table};
 
 /// List the tasks, or show one with its inputs and parameters
 #[derive(Args)]
@@ -21,7 +21,7 @@ impl Tasks {
     pub(super) fn execute(self) -> Result<()> {
         match &self.name {
             Some(name) => {
-                let task = pipelines::find(name)?;
+                let task = pipelines::find(name).map_err(asked)?;
                 if self.json { output::json(&document(task)) } else { output::text(&in_full(task)) }
             }
             None if self.json => output::json(&TASKS.iter().map(document).collect::<Vec<_>>()),

@@ -19,7 +19,7 @@ impl Medium {
             Self::Text => &["txt", "md"],
             Self::Image => &[
                 "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "pam", "ico",
-                "tga", "jp2", "j2k", "avif",
+                "tga", "qoi", "jp2", "j2k", "j2c", "avif",
             ],
             Self::Audio => &[
                 "wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "m4a", "mp4", "aac", "mka", "mkv", "webm", "aif", "aiff", "aifc", "caf",

@@ -104,10 +104,24 @@ fn a_chat_shows_reasoning_apart_and_asks_for_what_tools_give() {
     let second = parts(&Value::from(messages), Some(&tools));
     assert_eq!(out, line(&answer) + &line(&second));
 
-    std::fs::write(path, "{}").unwrap();
-    program.fails(&["chat", &model, "--tools", path], b"", &["--tools", "not a JSON list"]);
-    std::fs::write(path, "[1]").unwrap();
-    program.fails(&["chat", &model, "--tools", path], b"", &["--tools", "entry 0"]);
+    for (file, part) in [
+        ("{}", "expected a JSON list of tools; put one tool in [ ]"),
+        ("[1]", "entry 1 of the list names no function"),
+        (r#"[{"name": "f"}, {"type": "function"}]"#, "entry 2 of the list names no function"),
+        ("not JSON", "not valid JSON"),
+    ] {
+        std::fs::write(path, file).unwrap();
+        let output = program.run(&["chat", &model, "--tools", path], b"");
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        program.fails(&["chat", &model, "--tools", path], b"", &["--tools", part]);
+    }
+    for (file, tool) in [(tools.to_string(), "C"), (r#"[{"type": "browser"}]"#.into(), "browser"), (r#"[{"name": "f"}]"#.into(), "f")] {
+        // As editors and shells of Windows write files.
+        let utf16: Vec<u8> = std::iter::once(0xfeff).chain(file.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        std::fs::write(path, utf16).unwrap();
+        let output = program.run(&["chat", &model, "--tools", path], b"/tools\n");
+        assert!(output.status.success() && text(&output.stderr).contains(tool), "{}", text(&output.stderr));
+    }
 }
 
 /// Variables of the chat template are as good as in the pipeline.

@@ -163,7 +163,7 @@ fn texts_that_cannot_be_written() {
     }
     let tools = program.folder.path().join("tools.json");
     fs::write(&tools, "not JSON").unwrap();
-    program.fails(&["chat", &decoder, "--tools", tools.to_str().unwrap()], b"", &["tools.json", "not a JSON list"]);
+    program.fails(&["chat", &decoder, "--tools", tools.to_str().unwrap()], b"", &["tools.json", "not valid JSON"]);
 }
 
 #[test]
@@ -190,4 +190,55 @@ fn tasks_and_their_parameters() {
     assert_eq!(ids, TASKS.iter().map(|task| task.id).collect::<Vec<_>>());
     assert_eq!(program.json(&["tasks", "ner", "--json"], b"")["task"], "token-classification");
     assert!(text(&program.run(&["tasks", "ner"], b"").stdout).contains("aggregation_strategy"));
+}
+
+/// What somebody wrote by mistake is named, with what to write instead.
+#[test]
+fn mistakes_are_told_with_what_to_do() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let run = |arguments: &[&str], stdin: &[u8]| program.run(&[&["run", "text-classification", "-m", &model], arguments].concat(), stdin);
+    let file = program.folder.path().join("a.txt");
+    fs::write(&file, "good").unwrap();
+    let file = file.to_str().unwrap();
+    let cases: &[(&[&str], &[u8], i32, &str)] = &[
+        (&["a", "-p", "=3"], b"", 2, "--param =3: expected key=value"),
+        (&["a", "-p", "top_k=@no-such-file"], b"", 2, "--param top_k: no-such-file: "),
+        (&["a", "-p", "batch_size=0"], b"", 2, "expected a whole number from 1 on"),
+        (&["-"], b"", 2, "no inputs: standard input"),
+        (&["-", "--jsonl-input", "--json"], b"plain text\n", 2, "a text stands in quotes, or leave out --jsonl-input"),
+        (&["a", "--save", "a.png"], b"", 2, "has no picture and no sound"),
+        (&[file], b"", 0, "is answered as a text, not what lies there"),
+        (&["no-such-folder/"], b"", 0, "is answered as a text, not what lies there"),
+        (&["-", "--jsonl"], b"", 0, ""),
+        (&["either/or", "and so on..", "a/"], b"", 0, "\"a/\" is answered as a text"),
+    ];
+    for (arguments, stdin, code, part) in cases {
+        let output = run(arguments, stdin);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {error}");
+        assert!(error.contains(part) && (!part.is_empty() || error.is_empty()), "{arguments:?}: {error}");
+    }
+    for plain in [&["either/or"][..], &["good film"], &["a.txt"]] {
+        let output = run(plain, b"");
+        assert!(output.status.success() && output.stderr.is_empty(), "{plain:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(program.run(&["tasks", "text-clasification"], b"").status.code(), Some(2));
+    let decoder = golden("generate/models/qwen2/causal_lm").to_str().unwrap().to_owned();
+    program.fails(&["chat", &decoder, "-p", "temprature=1"], b"Hi\n", &["did you mean \"temperature\"?"]);
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    for more in [&[][..], &["--jsonl"]] {
+        let run = |output: &[&str]| {
+            let mut command = program.command(&[&["run", "text-classification", "-m", &model, "good", "bad"], more, output].concat());
+            command.current_dir(program.folder.path());
+            crate::program::output(command, b"").stdout
+        };
+        assert_eq!(run(&["--output", "-"]), run(&[]));
+        assert!(!program.folder.path().join("-").exists());
+    }
 }

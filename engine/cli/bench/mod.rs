@@ -15,7 +15,7 @@ use self::{
     report::{Measured, Report},
     times::{Times, milliseconds},
 };
-use super::{input, memory, model_options::ModelOptions, output};
+use super::{failure, input, memory, model_options::ModelOptions, output};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use formers::{
@@ -84,7 +84,7 @@ impl Bench {
         let start = Instant::now();
         let pretrained = self.open()?;
         let head = match &self.task {
-            Some(task) => pipelines::find(task)?.heads.first().copied().unwrap_or(pretrained.head()),
+            Some(task) => pipelines::find(task).map_err(failure::asked)?.heads.first().copied().unwrap_or(pretrained.head()),
             None => pretrained.head(),
         };
         let model = pretrained.model(head)?;

@@ -16,6 +16,17 @@ pub(super) fn is_folder(task: &Task, input: &str) -> bool {
     is_path && Path::new(input).is_dir()
 }
 
+/// Whether an INPUT that is a text was likely meant as a path: a file that is there, or a folder that is not.
+pub(super) fn looks_like_a_path(task: &Task, input: &str) -> bool {
+    let is_one_word = !input.is_empty() && !input.contains(char::is_whitespace);
+    if task.medium != Medium::Text || !is_one_word {
+        return false;
+    }
+    let path = Path::new(input);
+    let is_path = input.contains(['/', std::path::MAIN_SEPARATOR]) || path.extension().is_some();
+    (is_path && path.is_file()) || (input.len() > 1 && input.ends_with('/') && !path.is_dir())
+}
+
 /// The files of a folder that a task reads; hidden ones are left out.
 pub(super) fn files(task: &Task, folder: &str) -> Result<Vec<PathBuf>> {
     let json = if task.medium == Medium::Text { JSON } else { &[] };

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::failure::asked;
 use fields::Fields;
 pub(super) use source::{Content, Item, Place, Source};
+pub(super) use unicode::to_utf8;
 
 /// Requests larger than this are a mistake, such as a device that never ends.
 const MOST_BYTES: u64 = 1 << 30;

@@ -13,7 +13,7 @@ use crate::cli::failure::asked;
 pub(super) fn parameters(task: &Task, params: &[String]) -> Result<Map<String, Value>> {
     let mut parameters = Map::new();
     for param in params {
-        let Some((key, value)) = param.split_once('=') else {
+        let Some((key, value)) = param.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             bail!(asked(format!("--param {param}: expected key=value; {} has {}", task.id, task.parameters.join(", "))));
         };
         let value = match value.strip_prefix('@') {
@@ -27,6 +27,12 @@ pub(super) fn parameters(task: &Task, params: &[String]) -> Result<Map<String, V
     Ok(parameters)
 }
 
+/// That a file cannot be read, with the parameter it is for.
+fn wrong_file(key: &str, error: anyhow::Error) -> anyhow::Error {
+    // The file is named by the error itself.
+    error.context(format!("--param {key}"))
+}
+
 /// What is no JSON is a string, so that quotes can be left out.
 fn json_or_text(text: String) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::String(text))
@@ -35,7 +41,7 @@ fn json_or_text(text: String) -> Value {
 /// What a file holds, by its ending: JSON, a text, or whichever it is.
 fn of_file(key: &str, file: &str) -> Result<Value> {
     let wrong = |message: String| asked(format!("--param {key}: {file}: {message}"));
-    let bytes = unicode::to_utf8(&bytes_of(file)?);
+    let bytes = unicode::to_utf8(&bytes_of(file).map_err(|error| wrong_file(key, error))?);
     let text = String::from_utf8(bytes).map_err(|e| wrong(format!("byte {} is not UTF-8", e.utf8_error().valid_up_to())))?;
     if has_ending(Path::new(file), &["json"]) {
         return serde_json::from_str(&text).map_err(|error| wrong(format!("not valid JSON: {error}")));

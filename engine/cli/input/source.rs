@@ -118,6 +118,11 @@ impl Source {
                 text => Part::Text(text.to_owned()),
             });
         }
+        if let Some(path) = inputs.iter().find(|input| folder::looks_like_a_path(task, input)) {
+            tracing::warn!(
+                "{path:?} is answered as a text, not what lies there; - reads texts from standard input, a folder/ stands for its files"
+            );
+        }
         Ok(Self { task, fields, json_lines, parts: parts.into_iter(), files: Vec::new().into_iter(), lines: None })
     }
 
@@ -164,7 +169,10 @@ impl Source {
         match serde_json::from_str(text) {
             Err(error) => {
                 let error = if is_one_line { without_line(&error) } else { error.to_string() };
-                Err(Error::new(ErrorKind::Request, format!("not valid JSON: {error}")))
+                // Whoever has lines of plain text sees this for each of them.
+                let is_plain = self.json_lines && !text.trim_start().starts_with(['{', '[', '"']);
+                let hint = if is_plain { "; a text stands in quotes, or leave out --jsonl-input" } else { "" };
+                Err(Error::new(ErrorKind::Request, format!("not valid JSON: {error}{hint}")))
             }
             Ok(Value::Object(fields)) if fields.contains_key("inputs") => Request::from_slice(text.as_bytes()).map(Content::Request),
             Ok(value) => self.fields.input(value).map(Content::Input),

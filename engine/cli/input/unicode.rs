@@ -71,7 +71,7 @@ impl<R: Read> Read for Utf8<R> {
 }
 
 /// All of it.
-pub(super) fn to_utf8(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn to_utf8(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     // Reading from memory does not fail.
     let _ = Utf8::new(bytes).read_to_end(&mut out);

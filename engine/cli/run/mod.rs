@@ -3,7 +3,12 @@
 mod answers;
 mod queue;
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -68,7 +73,7 @@ pub(super) struct Run {
     #[arg(long, conflicts_with = "request")]
     jsonl_input: bool,
     /// Write the answer to a file, which appears or is replaced when the answer is whole. With --jsonl each line is added to what the file has;
-    /// inputs that were answered before are answered again.
+    /// inputs that were answered before are answered again. - is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write the picture or the sound of the answer to a file. Of several, each gets a number in its name.
@@ -92,11 +97,8 @@ impl Run {
         let task = pipelines::find(&self.task).map_err(asked)?;
         // A wrong request, and a place where nothing can be written, are told before a model is loaded.
         let (inputs, parameters) = self.read(task)?;
-        let out = if self.jsonl {
-            Out::Lines(Lines::open(self.output.as_deref())?)
-        } else {
-            Out::Document(Document::open(self.output.as_deref())?)
-        };
+        let file = self.output.as_deref().filter(|file| *file != Path::new("-"));
+        let out = if self.jsonl { Out::Lines(Lines::open(file)?) } else { Out::Document(Document::open(file)?) };
         let model = self.model.as_deref().unwrap_or(task.default_model);
         let start = Instant::now();
         let pipeline = formers::pipeline(&self.task, self.options.resolve(model))?;
@@ -139,6 +141,9 @@ impl Run {
             Inputs::Each(items) => items,
             Inputs::Stream(source) => source.collect(),
         };
+        if items.is_empty() {
+            return Err(asked("no inputs: standard input, or the files that were named, have no lines"));
+        }
         if items.len() < 2 {
             let mut list = Vec::new();
             for item in items {

@@ -12,6 +12,16 @@ fn hard() -> Value {
 }
 
 #[test]
+fn several_objects_in_one_mark_are_as_many_calls() {
+    let two = json!(["Then this.", null, [["f", {"n": 1}, null], ["f", {"n": 2}, null]]]);
+    let call = |n: u8| format!("{{\"name\": \"f\", \"arguments\": {{\"n\": {n}}}}}");
+    for between in ["\n", ", ", ";", ",\n", ""] {
+        let text = format!("<tool_call>\n{}{between}{}\n</tool_call>Then this.", call(1), call(2));
+        check("hermes", &[("assistant", &text, two.clone())]);
+    }
+}
+
+#[test]
 fn closing_marks_inside_of_texts_end_nothing() {
     let object = format!("{{\"s\": \"{HARD}\", \"n\": 1}}");
     let wanted = |content: &str| json!([content, null, [["f", {"s": hard(), "n": 1}, null]]]);

@@ -87,7 +87,7 @@ fn an_exported_folder_answers_as_the_checkpoint_does() {
 fn blocks_are_as_they_are_asked_for() {
     let checkpoint = golden("bert/sequence_classification");
     let fresh = classify(options(&checkpoint, ModelDtype::Fp32, Source::Safetensors));
-    for (dtype, most) in [(ModelDtype::Q4, 1e-1), (ModelDtype::Q8, 1e-2)] {
+    for (dtype, most) in [(ModelDtype::Q4, 1e-1), (ModelDtype::Q8, 1e-2), (ModelDtype::Int8, 1e-2)] {
         for (size, asymmetric) in [(Some(16), true), (Some(16), false), (Some(32), false), (None, true)] {
             let (out, blocks) = (tempfile::tempdir().unwrap(), Some(Blocks { size, asymmetric }));
             let pretrained = Pretrained::open(Options { blocks, ..options(&checkpoint, dtype, Source::Auto) }).unwrap();
@@ -109,7 +109,7 @@ fn blocks_are_as_they_are_asked_for() {
         let pretrained = Pretrained::open(options).unwrap();
         pretrained.export(pretrained.head(), tempfile::tempdir().unwrap().path()).unwrap_err().to_string()
     };
-    assert!(refused(ModelDtype::Int8, None).contains("only those in q4 and q8"));
+    assert!(refused(ModelDtype::Fp16, None).contains("only those in q4 and int8 (or q8)"));
     assert!(refused(ModelDtype::Q4, Some(24)).contains("blocks of 24 weights"));
 }
 

@@ -44,12 +44,23 @@ pub(super) fn open(source: &Source<'_>, options: &SessionOptions) -> Result<Open
     open_on(runtime, source, options, options.device, provider, &in_library)
 }
 
+impl Source<'_> {
+    /// What errors call it.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Memory { .. } => "the converted graph".to_owned(),
+        }
+    }
+}
+
 /// An error for a graph that ONNX Runtime would not survive.
 fn check(source: &Source<'_>) -> Result<()> {
-    match source {
-        Source::File(path) => Ok(reader::check(&Content::of(path)?).map_err(|error| error.at(path.display()))?),
-        Source::Memory { model, .. } => Ok(reader::check(model)?),
-    }
+    let checked = match source {
+        Source::File(path) => reader::check(&Content::of(path)?),
+        Source::Memory { model, .. } => reader::check(model),
+    };
+    Ok(checked.map_err(|error| error.at(source.name()))?)
 }
 
 /// Tries what is compiled in and in the library; the processor comes last and takes everything.
@@ -268,10 +279,7 @@ fn open_error(error: ort::Error, source: &Source<'_>, device: Device) -> Error {
         // Nothing else than the model is new to the processor.
         _ => ErrorKind::Checkpoint,
     };
-    let place = match source {
-        Source::File(path) => path.display().to_string(),
-        Source::Memory { .. } => "the converted graph".to_owned(),
-    };
+    let place = source.name();
     Error::new(kind, format!("{place}: ONNX Runtime cannot open it on {device}: {text}")).caused_by(error)
 }
 

@@ -66,15 +66,17 @@ fn problem(table: &[u8]) -> Option<String> {
     None
 }
 
-fn has_leaf(unit: u32) -> bool {
+// Units of Darts-clone, the library behind the table.
+
+pub(super) fn has_leaf(unit: u32) -> bool {
     (unit >> 8) & 1 == 1
 }
 
-fn label(unit: u32) -> u32 {
+pub(super) fn label(unit: u32) -> u32 {
     unit & (1 << 31 | 0xff)
 }
 
-fn offset(unit: u32) -> usize {
+pub(super) fn offset(unit: u32) -> usize {
     ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tokenizers::{Model, ModelWrapper};
 
 use crate::Result;
+use crate::preprocess::text::charsmap::{has_leaf, label, offset};
 use crate::preprocess::text::sentencepiece::{ModelProto, PieceType};
 use crate::preprocess::text::vocabulary::{Kind, ModelJson, Vocab};
 
@@ -168,18 +169,4 @@ impl CharsMap {
         let end = rest.iter().position(|byte| *byte == 0)?;
         Some((std::str::from_utf8(&rest[..end]).ok()?, length))
     }
-}
-
-// Units of Darts-clone, the library behind the table.
-
-fn has_leaf(unit: u32) -> bool {
-    (unit >> 8) & 1 == 1
-}
-
-fn label(unit: u32) -> u32 {
-    unit & (1 << 31 | 0xff)
-}
-
-fn offset(unit: u32) -> usize {
-    ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize
 }

@@ -55,12 +55,13 @@ impl Deref for Content {
 }
 
 fn open(path: &Path) -> Result<(File, u64)> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let about = file.metadata().map_err(|e| Error::io(path, e))?;
-    if !about.is_file() {
+    // Before it is opened, which for a pipe may take for ever.
+    if !std::fs::metadata(path).map_err(|e| Error::io(path, e))?.is_file() {
         return Err(Error::checkpoint(format!("{}: not a file", path.display())));
     }
-    Ok((file, about.len()))
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    Ok((file, length))
 }
 
 /// So many bytes, from where a reader is, into memory that is asked for before.

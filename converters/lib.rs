@@ -9,6 +9,7 @@ pub mod graph;
 pub mod layers;
 mod onnx;
 pub mod passes;
+pub mod protobuf;
 pub mod quantize;
 pub mod reader;
 mod scope;

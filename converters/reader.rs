@@ -1,16 +1,14 @@
 //! What the operators of a ready-made ONNX file are, without its weights.
 
 mod check;
-mod fields;
+mod functions;
 mod operators;
-
-use std::path::Path;
 
 use prost::Message;
 
 pub use check::check;
 
-use crate::{Error, Result, content::Content};
+use crate::{Error, Result};
 
 /// An operator of a graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,34 +32,22 @@ impl Operator {
     }
 }
 
-/// The operators of a file, those of branches and loops included.
-///
-/// # Errors
-/// A file that cannot be read, or is no ONNX model.
-pub fn operators(path: &Path) -> Result<Vec<Operator>> {
-    let mut found = Vec::new();
-    read(path)?.graph.into_iter().for_each(|graph| graph.operators(&mut found));
-    Ok(found)
-}
-
-/// The files that hold a file's weights, relative to its folder.
-///
-/// # Errors
-/// As [`operators`].
-pub fn external_files(path: &Path) -> Result<Vec<String>> {
-    read(path).map(locations)
-}
-
-/// The files that hold the weights of a model in memory, relative to its folder.
+/// The operators of a model (the bytes of an ONNX file), those of branches and loops included.
 ///
 /// # Errors
 /// What is no ONNX model.
-pub fn external_files_of(model: &[u8]) -> Result<Vec<String>> {
-    decode(model).map(locations)
+pub fn operators(model: &[u8]) -> Result<Vec<Operator>> {
+    let mut found = Vec::new();
+    decode(model)?.graph.into_iter().for_each(|graph| graph.operators(&mut found));
+    Ok(found)
 }
 
-fn read(path: &Path) -> Result<Model> {
-    decode(&Content::of(path)?).map_err(|error| error.at(path.display()))
+/// The files that hold a model's weights, relative to its folder.
+///
+/// # Errors
+/// As [`operators`].
+pub fn external_files(model: &[u8]) -> Result<Vec<String>> {
+    decode(model).map(locations)
 }
 
 fn decode(bytes: &[u8]) -> Result<Model> {

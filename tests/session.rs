@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use formers::session::{self, Cancel, Device, Dim, Dtype, Session, SessionOptions, Spinning, Value};
 use formers::{Error, ErrorKind};
+use formers_converters::protobuf::{write, write_integer};
 use ndarray::{Array, Array2, arr0, arr2, array};
 
 fn golden(name: &str) -> PathBuf {
@@ -352,4 +354,122 @@ mod library {
     fn an_environment_of_another_kind_is_refused() {
         check_error(&session::use_environment(7_u8).unwrap_err(), ErrorKind::Runtime, &["ort::environment::Environment"]);
     }
+}
+
+/// An ONNX model of nodes, with inputs and outputs of numbers, and constants as `(name, type, shape, bytes)`.
+fn model(nodes: &[Vec<u8>], constants: &[(&str, u64, &[u64], &[u8])]) -> Vec<u8> {
+    let mut graph = Vec::new();
+    nodes.iter().for_each(|node| write(&mut graph, 1, node));
+    for (name, dtype, shape, bytes) in constants {
+        let mut tensor = Vec::new();
+        shape.iter().for_each(|size| write_integer(&mut tensor, 1, *size));
+        write_integer(&mut tensor, 2, *dtype);
+        write(&mut tensor, 8, name.as_bytes());
+        write(&mut tensor, 9, bytes);
+        write(&mut graph, 5, &tensor);
+    }
+    write(&mut graph, 2, b"graph");
+    write(&mut graph, 11, &port("x", Some(&[1])));
+    write(&mut graph, 12, &port("y", None));
+    let (mut model, mut opset) = (Vec::new(), Vec::new());
+    write_integer(&mut opset, 2, 17);
+    write_integer(&mut model, 1, 8);
+    write(&mut model, 7, &graph);
+    write(&mut model, 8, &opset);
+    model
+}
+
+/// A name with the type float, or with none.
+fn port(name: &str, shape: Option<&[u64]>) -> Vec<u8> {
+    let mut port = Vec::new();
+    write(&mut port, 1, name.as_bytes());
+    if let Some(shape) = shape {
+        let [mut sizes, mut tensor, mut dtype] = [const { Vec::new() }; 3];
+        for size in shape {
+            let mut dim = Vec::new();
+            write_integer(&mut dim, 1, *size);
+            write(&mut sizes, 1, &dim);
+        }
+        write_integer(&mut tensor, 1, 1);
+        write(&mut tensor, 2, &sizes);
+        write(&mut dtype, 1, &tensor);
+        write(&mut port, 2, &dtype);
+    }
+    port
+}
+
+fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[Vec<u8>]) -> Vec<u8> {
+    let mut node = Vec::new();
+    inputs.iter().for_each(|name| write(&mut node, 1, name.as_bytes()));
+    outputs.iter().for_each(|name| write(&mut node, 2, name.as_bytes()));
+    write(&mut node, 4, op.as_bytes());
+    attributes.iter().for_each(|attribute| write(&mut node, 5, attribute));
+    node
+}
+
+/// A loop that never ends, over a value.
+fn endless(value: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    write(&mut body, 1, &node("Identity", &["goes_on"], &["still"], &[]));
+    write(&mut body, 1, &node("Neg", &["value"], &["negative"], &[]));
+    write(&mut body, 2, b"body");
+    let typed = |name: &str, dtype: u64| {
+        let [mut port, mut tensor, mut kind] = [const { Vec::new() }; 3];
+        write_integer(&mut tensor, 1, dtype);
+        write(&mut kind, 1, &tensor);
+        write(&mut port, 1, name.as_bytes());
+        write(&mut port, 2, &kind);
+        port
+    };
+    [("turn", 7), ("goes_on", 9), ("value", 1)].iter().for_each(|(name, dtype)| write(&mut body, 11, &typed(name, *dtype)));
+    [("still", 9), ("negative", 1)].iter().for_each(|(name, dtype)| write(&mut body, 12, &typed(name, *dtype)));
+    let mut attribute = Vec::new();
+    write(&mut attribute, 1, b"body");
+    write(&mut attribute, 6, &body);
+    write_integer(&mut attribute, 20, 5);
+    node("Loop", &["", "true", value], &["looped"], &[attribute])
+}
+
+#[test]
+fn what_never_ends_is_stopped() {
+    let limited = SessionOptions { time_limit: Some(Duration::from_millis(300)), ..SessionOptions::default() };
+    let constants: &[(&str, u64, &[u64], &[u8])] = &[("true", 9, &[], &[1]), ("one", 1, &[1], &1_f32.to_le_bytes())];
+    let sum = |value: &str| model(&[endless(value), node("Add", &["looped", "x"], &["y"], &[])], constants);
+    let x = || [("x", Value::from(array![1_f32].into_dyn()))];
+    // Over an input, and over a constant, which is computed when the model is opened, if that is done at all.
+    for value in ["x", "one"] {
+        let start = Instant::now();
+        let error = match Session::from_memory(&sum(value), None, &limited) {
+            Ok(session) => {
+                let first = session.run(x()).unwrap_err();
+                // The next one has a time of its own.
+                check_error(&session.run(x()).unwrap_err(), ErrorKind::Runtime, &["the run was stopped after 300ms"]);
+                first
+            }
+            Err(error) => error,
+        };
+        check_error(&error, ErrorKind::Runtime, &["was stopped after 300ms, its time limit"]);
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
+    let ends = Session::from_memory(&model(&[node("Neg", &["x"], &["y"], &[])], &[]), None, &limited).unwrap();
+    assert_eq!(ends.run(x()).unwrap().f32("y").unwrap(), array![-1_f32].into_dyn());
+
+    // Another thread can stop it as well.
+    let session = Session::from_memory(&sum("x"), None, &SessionOptions::default()).unwrap();
+    let cancel = Cancel::new().unwrap();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| session.run_with(x(), None, Some(&cancel)).unwrap_err());
+        std::thread::sleep(Duration::from_millis(100));
+        cancel.cancel();
+        assert_eq!(run.join().unwrap().kind(), ErrorKind::Runtime);
+    });
+}
+
+/// ONNX Runtime infers a size of -1, which is none, or less.
+#[test]
+fn outputs_that_cannot_be_described() {
+    let sizes: Vec<u8> = [-5_i64, 6].iter().flat_map(|size| size.to_le_bytes()).collect();
+    let split = node("Split", &["x", "sizes"], &["y", "rest"], &[]);
+    let error = Session::from_memory(&model(&[split], &[("sizes", 7, &[2], &sizes)]), None, &SessionOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
 }

@@ -3,8 +3,8 @@
 //! It looks at most of what a graph says, and answers with an error. What it takes on trust was found by changing inputs, outputs and
 //! attributes of some 460 operators one at a time (`scripts/onnx_crashes.py`); each rule here is for what crashed it.
 
-use super::{fields::Fields, operators::INPUTS};
-use crate::{Error, Result};
+use super::{functions, operators::INPUTS};
+use crate::{Error, Result, protobuf::Fields};
 
 /// Attributes that operators index or divide with: domain, operator, attribute, the least and the most that make sense.
 const RANGES: &[(&str, &str, &str, i64, i64)] = &[
@@ -37,7 +37,8 @@ pub fn check(model: &[u8]) -> Result<()> {
         // Functions of the model's own, whose operators are put in the place of their calls.
         25 => each(bytes, |number, bytes| if number == 7 { node(bytes, 0) } else { Ok(()) }),
         _ => Ok(()),
-    })
+    })?;
+    functions::check(model)
 }
 
 /// All fields that are messages or strings.

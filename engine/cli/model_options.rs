@@ -1,6 +1,6 @@
 //! The options that every command with a model has.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use formers::{
@@ -59,6 +59,9 @@ pub(super) struct ModelOptions {
     /// Threads within an operator, at most 256; by default one for each physical core.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// The most seconds that opening a model, and each run of it, may take; without it a ready-made graph may take for ever.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    time_limit: Option<Duration>,
     /// Read weights into memory in place of mapping their files, which then may change while the model runs.
     #[arg(long)]
     no_mmap: bool,
@@ -76,6 +79,7 @@ impl ModelOptions {
             device: self.device.unwrap_or(Device::Auto),
             threads: self.threads,
             mapping: !self.no_mmap,
+            time_limit: self.time_limit,
             ..SessionOptions::default()
         };
         Options { model: model.to_owned(), hub: self.hub.resolve(), session, dtype: self.dtype, source: self.source, ..Options::default() }
@@ -95,4 +99,9 @@ impl ModelOptions {
     pub(super) fn names_auto(&self) -> bool {
         self.device == Some(Device::Auto)
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| "expected seconds, such as 60 or 0.5".to_owned())
 }

@@ -1,6 +1,6 @@
 //! Sessions from ready-made ONNX files: Optimum's layout at the root, transformers.js' in `onnx/`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use formers_converters::reader::external_files;
 use formers_models::Head;
@@ -62,7 +62,7 @@ fn roles(pretrained: &Pretrained, head: Head) -> &'static [&'static str] {
 pub(super) fn sessions(pretrained: &Pretrained, head: Head) -> Result<BTreeMap<String, Part>> {
     let session = |role: &&str| {
         let (_, file) = chosen(pretrained, role)?;
-        let path = fetch(&pretrained.checkpoint, &file)?;
+        let path = fetch(pretrained, &file)?;
         let part = Part::from_file(&path, &pretrained.options.session);
         Ok(((*role).to_owned(), part.map_err(|e| e.at(format!("{}: {file}", pretrained.checkpoint.name())))?))
     };
@@ -149,25 +149,28 @@ pub(super) fn files(pretrained: &Pretrained) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for role in roles(pretrained, pretrained.head()) {
         let (_, file) = chosen(pretrained, role)?;
-        files.extend(with_data(&pretrained.checkpoint, &file));
+        files.extend(with_data(pretrained, &file));
     }
     Ok(files)
 }
 
-fn fetch(checkpoint: &Checkpoint, file: &str) -> Result<std::path::PathBuf> {
+fn fetch(pretrained: &Pretrained, file: &str) -> Result<PathBuf> {
+    let checkpoint = &pretrained.checkpoint;
     checkpoint.fetch(&[file])?;
-    let files = with_data(checkpoint, file);
+    let files = with_data(pretrained, file);
     checkpoint.fetch(&files.iter().map(String::as_str).collect::<Vec<_>>())?;
     checkpoint.path(file)
 }
 
 /// The file and those of its weights: the ones that it names where it is on this machine, and the usual names
 /// (`model.onnx_data`, `model.onnx_data_1`, …, or `model.onnx.data`).
-fn with_data(checkpoint: &Checkpoint, file: &str) -> Vec<String> {
+fn with_data(pretrained: &Pretrained, file: &str) -> Vec<String> {
+    let checkpoint = &pretrained.checkpoint;
     let (chunks, old) = (format!("{file}_data"), format!("{file}.data"));
     let folder = file.rfind('/').map_or("", |end| &file[..=end]);
     // A file that cannot be read is for whoever opens it to say.
-    let named = checkpoint.local(file).and_then(|path| external_files(&path).ok()).unwrap_or_default();
+    let named = |path: PathBuf| external_files(&pretrained.options.session.content(&path).ok()?).ok();
+    let named = checkpoint.local(file).and_then(named).unwrap_or_default();
     let named: Vec<String> = named.into_iter().map(|name| format!("{folder}{name}")).collect();
     let data = checkpoint.files().iter().filter(|f| f.starts_with(&chunks) || **f == old || named.contains(f));
     std::iter::once(file.to_owned()).chain(data.cloned()).collect()

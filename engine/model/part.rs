@@ -27,8 +27,8 @@ pub(super) struct Part {
     /// How to open it again; `None` where workers would not help.
     again: Option<(Again, SessionOptions)>,
     worker: OnceLock<Option<Session>>,
-    /// The file of a ready-made graph, and what its operators say.
-    file: Option<PathBuf>,
+    /// The file of a ready-made graph with how it is opened, and what its operators say.
+    file: Option<(PathBuf, SessionOptions)>,
     wiring: OnceLock<Wiring>,
 }
 
@@ -49,13 +49,14 @@ impl Part {
     pub(super) fn from_file(file: &Path, options: &SessionOptions) -> Result<Self> {
         let session = Session::from_file(file, options)?;
         let part = Self::new(session, options, || Some(Again::File(file.to_path_buf())).filter(|_| bytes(file) <= MOST_BYTES));
-        Ok(Self { file: Some(file.to_path_buf()), ..part })
+        Ok(Self { file: Some((file.to_path_buf(), options.clone())), ..part })
     }
 
     /// What the operators of a ready-made graph say.
     pub(super) fn wiring(&self) -> Option<&Wiring> {
-        let file = self.file.as_deref()?;
-        Some(self.wiring.get_or_init(|| Wiring::of(file)))
+        let (file, options) = self.file.as_ref()?;
+        let read = || options.content(file).map_or_else(|_| Wiring::default(), |model| Wiring::of(&model));
+        Some(self.wiring.get_or_init(read))
     }
 
     pub(super) fn from_memory(model: writer::Model, weights: u64, options: &SessionOptions) -> Result<Self> {

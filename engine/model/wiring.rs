@@ -1,7 +1,5 @@
 //! What the operators of a ready-made graph say about its cache and its padding.
 
-use std::path::Path;
-
 use formers_converters::reader::{Operator, operators};
 
 /// What a graph can be given, beyond what its inputs say.
@@ -36,9 +34,9 @@ pub(crate) enum Padding {
 }
 
 impl Wiring {
-    /// Nothing where the file cannot be read: whoever opens it will say so.
-    pub(super) fn of(file: &Path) -> Self {
-        let operators = operators(file).unwrap_or_default();
+    /// Of the bytes of an ONNX file; nothing where they are none: whoever opens it will say so.
+    pub(super) fn of(model: &[u8]) -> Self {
+        let operators = operators(model).unwrap_or_default();
         let in_place = in_place(&operators);
         Self { padding: padding(&operators, &in_place), in_place }
     }
@@ -85,10 +83,12 @@ fn users<'a>(operators: &'a [Operator], name: &'a str) -> impl Iterator<Item = &
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn wiring(name: &str) -> Wiring {
-        Wiring::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ready").join(name))
+        Wiring::of(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ready").join(name)).unwrap())
     }
 
     #[test]

@@ -29,11 +29,13 @@ mod telemetry;
 pub(crate) mod threads;
 mod unmapped;
 mod value;
+mod watch;
 
 use std::borrow::{Borrow, Cow};
 use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use buffer::Buffer;
 pub use device::Device;
@@ -65,6 +67,8 @@ pub struct Session {
     output_names: Vec<CString>,
     /// Held during a run where the provider allows only one at a time.
     turns: Option<Mutex<()>>,
+    /// How long a run may take.
+    time_limit: Option<Duration>,
 }
 
 /// Stops runs from another thread, for good: a run that is given it afterwards fails at once.
@@ -112,7 +116,8 @@ impl Session {
         let inner = Arc::new(raw::Live::new(opened.session, opened.weights));
         let mut inputs: Vec<_> = inner.inputs().iter().map(Port::new).collect();
         let required = inputs.len();
-        inputs.extend(inner.overridable_initializers().iter().map(|input| Port::of(input.name(), input.dtype())));
+        let optional = open::guarded(source, || inner.overridable_initializers())?;
+        inputs.extend(optional.iter().map(|input| Port::of(input.name(), input.dtype())));
         let outputs: Vec<_> = inner.outputs().iter().map(Port::new).collect();
         Ok(Self {
             device: opened.device,
@@ -124,6 +129,7 @@ impl Session {
             required,
             outputs,
             turns: (!opened.concurrent).then(Mutex::default),
+            time_limit: options.time_limit,
         })
     }
 
@@ -263,17 +269,27 @@ impl Session {
             free.iter().copied().chain(written).map(|index| (&*self.output_names[index], targets[index])).collect();
 
         let turn = self.turns.as_ref().map(|turns| turns.lock().unwrap_or_else(PoisonError::into_inner));
+        let limited = self.time_limit.map(|limit| self.limited(limit, cancel)).transpose()?;
+        let options = limited.as_ref().map_or(cancel, |(cancel, _)| Some(cancel)).map(|cancel| &*cancel.0);
         // SAFETY: the buffers are held exclusively, each is one input and one output, and nothing else is written to.
-        let found = unsafe { raw::run(&self.inner, cancel.map(|cancel| &*cancel.0), &pointers, &places) };
+        let found = unsafe { raw::run(&self.inner, options, &pointers, &places) };
         drop(turn);
 
-        let found = found.map_err(|error| self.run_error(error, &values))?;
+        let is_late = limited.is_some_and(|(_, watched)| watched.is_some_and(|watched| watched.is_late()));
+        let found = found.map_err(|error| if is_late { late("the run", self.time_limit) } else { self.run_error(error, &values) })?;
         let found = free.iter().zip(found).map(|(&index, value)| {
             let name = &self.outputs[index].name;
             let tensor = RuntimeTensor::new(value).map_err(|error| error.at(format!("output `{name}`")))?;
             Ok((name.clone(), Value::Runtime(tensor)))
         });
         found.collect::<Result<_>>().map(Outputs::new)
+    }
+
+    /// A run's handle, which is stopped when the run takes too long: the caller's, or one of its own.
+    fn limited(&self, limit: Duration, cancel: Option<&Cancel>) -> Result<(Cancel, Option<watch::Watched>)> {
+        let cancel = cancel.map_or_else(Cancel::new, |cancel| Ok(cancel.clone()))?;
+        let stop = cancel.clone();
+        Ok((cancel, watch::within(limit, move || stop.cancel())?))
     }
 
     fn input_index(&self, name: &str) -> Result<usize> {
@@ -310,6 +326,12 @@ impl std::fmt::Debug for Session {
             .field("outputs", &self.outputs)
             .finish_non_exhaustive()
     }
+}
+
+/// What took longer than it may.
+fn late(what: &str, limit: Option<Duration>) -> Error {
+    let limit = limit.unwrap_or_default();
+    Error::new(ErrorKind::Runtime, format!("{what} was stopped after {limit:?}, its time limit (SessionOptions::time_limit, --time-limit)"))
 }
 
 /// Whether the program that made a graph was this one.

@@ -1,14 +1,15 @@
 //! Opening a session: options become ONNX Runtime's, and a device is chosen.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use formers_converters::{content::Content, reader};
+use formers_converters::reader;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, SessionBuilder};
 
 use super::providers::{PROVIDERS, Provider};
 use super::runtime::{self, Runtime};
 use super::unmapped::{self, Weights};
-use super::{Device, Optimization, SessionOptions, Spinning, kernels, raw, threads};
+use super::{Device, Optimization, SessionOptions, Spinning, kernels, raw, threads, watch};
 use crate::{Error, ErrorKind, Result};
 
 /// Where a graph comes from.
@@ -35,13 +36,29 @@ pub(super) fn open(source: &Source<'_>, options: &SessionOptions) -> Result<Open
             _ => Error::io(path, error),
         })?;
     }
-    check(source)?;
+    // Read or mapped once for all that looks at it.
+    let content = match source {
+        Source::File(path) => Some(options.content(path)?),
+        Source::Memory { .. } => None,
+    };
+    let model = match (&content, source) {
+        (None, Source::Memory { model, .. }) => model,
+        (content, _) => content.as_deref().unwrap_or_default(),
+    };
+    reader::check(model).map_err(|error| error.at(source.name()))?;
+    let model = Model { source, bytes: model };
     let runtime = runtime::get()?;
     let in_library = runtime.providers()?;
     let Some(provider) = Provider::of(&options.device) else {
-        return automatic(runtime, source, options, &in_library);
+        return automatic(runtime, &model, options, &in_library);
     };
-    open_on(runtime, source, options, options.device, provider, &in_library)
+    open_on(runtime, &model, options, options.device, provider, &in_library)
+}
+
+/// A graph with its bytes.
+struct Model<'a> {
+    source: &'a Source<'a>,
+    bytes: &'a [u8],
 }
 
 impl Source<'_> {
@@ -54,22 +71,13 @@ impl Source<'_> {
     }
 }
 
-/// An error for a graph that ONNX Runtime would not survive.
-fn check(source: &Source<'_>) -> Result<()> {
-    let checked = match source {
-        Source::File(path) => reader::check(&Content::of(path)?),
-        Source::Memory { model, .. } => reader::check(model),
-    };
-    Ok(checked.map_err(|error| error.at(source.name()))?)
-}
-
 /// Tries what is compiled in and in the library; the processor comes last and takes everything.
-fn automatic(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, in_library: &[String]) -> Result<Opened> {
+fn automatic(runtime: &Runtime, model: &Model<'_>, options: &SessionOptions, in_library: &[String]) -> Result<Opened> {
     let usable =
         |provider: &&Provider| provider.automatic && provider.register.is_some() && in_library.iter().any(|name| name == provider.name);
     for provider in PROVIDERS.iter().filter(usable).filter(|provider| provider.device != Device::Cpu.name()) {
         let device: Device = provider.device.parse()?;
-        match open_on(runtime, source, options, device, provider, in_library) {
+        match open_on(runtime, model, options, device, provider, in_library) {
             Ok(opened) => {
                 tracing::info!(%device, "device auto: took {device}");
                 return Ok(opened);
@@ -80,41 +88,53 @@ fn automatic(runtime: &Runtime, source: &Source<'_>, options: &SessionOptions, i
     let device = Device::Cpu;
     tracing::info!(%device, "device auto: took {device}");
     let provider = Provider::of(&device).ok_or_else(|| Error::new(ErrorKind::Device, "there is no processor"))?;
-    open_on(runtime, source, options, device, provider, in_library)
+    open_on(runtime, model, options, device, provider, in_library)
 }
 
 fn open_on(
     runtime: &Runtime,
-    source: &Source<'_>,
+    model: &Model<'_>,
     options: &SessionOptions,
     device: Device,
     provider: &Provider,
     in_library: &[String],
 ) -> Result<Opened> {
-    let threads = threads::granted(options);
+    let (threads, source) = (threads::granted(options), model.source);
     let builder = configure(runtime, source, options, device, threads).map_err(raw::runtime_error)?;
-    let (builder, prepared) = with_kernels(builder, source, options, device, threads)?;
+    let (builder, prepared) = with_kernels(builder, model, options, device, threads)?;
     let builder = limit_memory(runtime, builder, options, device)?;
     let builder = provider.add(builder, &device, options, in_library)?;
-    let (mut builder, whole, weights) = with_weights(builder, source, prepared.as_ref(), options)?;
+    let (mut builder, weights) = with_weights(builder, model, prepared.as_ref(), options)?;
     let prepared = prepared.map(|prepared| prepared.model);
+    let canceler = builder.canceler();
+    let stop = move || drop(canceler.cancel());
+    let watched = options.time_limit.map(|limit| watch::within(limit, stop)).transpose()?.flatten();
     #[cfg(target_os = "linux")]
     let before = (device == Device::Cpu).then(super::huge_pages::Before::now);
-    let session = match (&prepared, source) {
+    let commit = || match (&prepared, source) {
         (Some(model), _) => kernels::in_turn(|| builder.commit_from_memory(model)),
-        (None, Source::File(path)) => match &whole {
-            Some(model) => builder.commit_from_memory(model),
-            None => builder.commit_from_file(path),
-        },
-        (None, Source::Memory { model, .. }) => builder.commit_from_memory(model),
+        (None, Source::File(path)) if options.mapping => builder.commit_from_file(path),
+        (None, _) => builder.commit_from_memory(model.bytes),
     };
-    drop((prepared, whole));
-    let session = session.map_err(|error| open_error(error, source, device))?;
+    let session = guarded(source, commit)?;
+    drop(prepared);
+    let is_late = watched.is_some_and(|watched| watched.is_late());
+    let failed = |error| match is_late {
+        true => super::late("opening it", options.time_limit).at(source.name()),
+        false => open_error(error, source, device),
+    };
+    let session = session.map_err(failed)?;
     #[cfg(target_os = "linux")]
     if let Some(before) = before {
         before.collapse_new();
     }
     Ok(Opened { session, weights, device, concurrent: provider.concurrent })
+}
+
+/// What `ort` cannot describe of a model's inputs and outputs (sizes below -1 that ONNX Runtime infers, lists of lists), it panics at.
+pub(super) fn guarded<T>(source: &Source<'_>, work: impl FnOnce() -> T) -> Result<T> {
+    let strange = "its inputs or outputs are of types that make no sense";
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::new(ErrorKind::Checkpoint, format!("{}: {strange}", source.name())))
 }
 
 fn configure(
@@ -169,7 +189,7 @@ struct Prepared {
 /// The model with kernels of our own, where some of its products suit to them; else `None`, and it is opened as it is.
 fn with_kernels(
     builder: SessionBuilder,
-    source: &Source<'_>,
+    model: &Model<'_>,
     options: &SessionOptions,
     device: Device,
     threads: usize,
@@ -179,16 +199,15 @@ fn with_kernels(
     }
     // Links, as in the Hub's cache, do not lead out of the folder: it is the one where the file really is.
     let mut folder = None;
-    let model = match source {
-        Source::Memory { model, .. } => kernels::prepared(model, &|location| Some(location.to_owned())),
+    let model = match model.source {
+        Source::Memory { .. } => kernels::prepared(model.bytes, &|location| Some(location.to_owned())),
         Source::File(path) => {
             let (beside, within) = folders(path)?;
             let place = |location: &str| {
                 let file = beside.join(location).canonicalize().ok()?;
                 Some(file.strip_prefix(&within).ok()?.to_str()?.replace('\\', "/"))
             };
-            let content = if options.mapping { Content::of(path) } else { Content::read(path) };
-            let prepared = kernels::prepared(&content?, &place);
+            let prepared = kernels::prepared(model.bytes, &place);
             folder = Some(within);
             prepared
         }
@@ -213,32 +232,26 @@ fn folders(path: &Path) -> Result<(&Path, PathBuf)> {
     Ok((beside, real.parent().unwrap_or(Path::new("/")).to_path_buf()))
 }
 
-/// The weights in memory, where their files are not to be mapped; and the model itself, where it is not in memory yet.
+/// The weights in memory, where their files are not to be mapped.
 fn with_weights(
     builder: SessionBuilder,
-    source: &Source<'_>,
+    model: &Model<'_>,
     prepared: Option<&Prepared>,
     options: &SessionOptions,
-) -> Result<(SessionBuilder, Option<Content>, Weights)> {
+) -> Result<(SessionBuilder, Weights)> {
     if options.mapping {
-        return Ok((builder, None, Weights::new()));
+        return Ok((builder, Weights::new()));
     }
-    match (prepared, source) {
-        (Some(Prepared { model, folder: Some(folder) }), _) => {
-            let (builder, weights) = unmapped::read(builder, model, folder, folder)?;
-            Ok((builder, None, weights))
-        }
-        (_, Source::Memory { model, external_data_folder }) => {
-            let model = prepared.map_or(*model, |prepared| prepared.model.as_slice());
+    let bytes = prepared.map_or(model.bytes, |prepared| prepared.model.as_slice());
+    match (prepared.and_then(|prepared| prepared.folder.as_deref()), model.source) {
+        (Some(folder), _) => unmapped::read(builder, bytes, folder, folder),
+        (None, Source::Memory { external_data_folder, .. }) => {
             let folder = external_data_folder.unwrap_or(Path::new("."));
-            let (builder, weights) = unmapped::read(builder, model, folder, folder)?;
-            Ok((builder, None, weights))
+            unmapped::read(builder, bytes, folder, folder)
         }
-        (_, Source::File(path)) => {
+        (None, Source::File(path)) => {
             let (beside, within) = folders(path)?;
-            let model = Content::read(path)?;
-            let (builder, weights) = unmapped::read(builder, &model, beside, &within)?;
-            Ok((builder, Some(model), weights))
+            unmapped::read(builder, bytes, beside, &within)
         }
     }
 }

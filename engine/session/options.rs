@@ -1,8 +1,12 @@
 //! How a session is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use formers_converters::content::Content;
 
 use super::Device;
+use crate::Result;
 
 /// How a session is opened. The default runs on the processor with one thread for each physical core.
 #[derive(Debug, Clone)]
@@ -16,6 +20,9 @@ pub struct SessionOptions {
     pub spinning: Spinning,
     /// The most bytes ONNX Runtime may allocate on the device. On the processor one limit holds for the whole process.
     pub memory_limit: Option<u64>,
+    /// How long opening a session, and each run of it, may take; what takes longer fails, before its next operator. `None`, the default, waits for as
+    /// long as it takes, which for a graph of a stranger may be for ever.
+    pub time_limit: Option<Duration>,
     /// Whether ONNX Runtime keeps memory between runs instead of giving it back to the system: faster, and larger.
     pub arena: bool,
     /// How far the graph is rewritten when it is loaded.
@@ -44,6 +51,7 @@ impl Default for SessionOptions {
             threads: None,
             spinning: Spinning::default(),
             memory_limit: None,
+            time_limit: None,
             arena: true,
             optimization: Optimization::default(),
             mapping: true,
@@ -60,6 +68,11 @@ impl SessionOptions {
     /// The default, on another device.
     pub fn on(device: Device) -> Self {
         Self { device, ..Self::default() }
+    }
+
+    /// What is in a file, mapped only where files may be.
+    pub(crate) fn content(&self, path: &Path) -> Result<Content> {
+        Ok(if self.mapping { Content::of(path) } else { Content::read(path) }?)
     }
 }
 
@@ -90,4 +103,20 @@ pub enum Optimization {
     /// Data layouts change as well.
     #[default]
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_mapped_that_may_not_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        std::fs::write(&file, vec![0; 3 << 20]).unwrap();
+        for mapping in [true, false] {
+            let content = SessionOptions { mapping, ..SessionOptions::default() }.content(&file).unwrap();
+            assert_eq!(matches!(content, Content::Mapped(_)), mapping);
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(super) type Weights = Vec<Arc<[u8]>>;
 /// in it or, by a link as in the Hub's cache, in `real`.
 pub(super) fn read(mut builder: SessionBuilder, model: &[u8], folder: &Path, real: &Path) -> Result<(SessionBuilder, Weights)> {
     let mut weights = Weights::new();
-    for location in reader::external_files_of(model)? {
+    for location in reader::external_files(model)? {
         let contents = contents(&place(&location, folder, real)?)?;
         builder =
             builder.with_external_initializer_file_in_memory(&location, contents.clone()).map_err(|e| raw::runtime_error(e.into()))?;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use formers_converters::protobuf::{Fields, first_bytes, first_integer};
+
 use super::onnx::{
     ATTRIBUTE_INTEGER, ATTRIBUTE_NAME, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, NODE_ATTRIBUTE, NODE_DOMAIN, NODE_INPUT, NODE_OUTPUT,
     NODE_TYPE, TENSOR_NAME, TENSOR_TYPE, VALUE_NAME,
 };
-use super::proto::{Fields, first_bytes, first_integer};
 
 // Fields of onnx.proto3.
 const VALUE_TYPE: u32 = 2;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use formers_converters::protobuf::{Fields, first, first_bytes, first_integer};
+
 use super::onnx;
-use super::proto::{Fields, first, first_bytes, first_integer};
 
 /// What only the graph's outputs read.
 const OUTSIDE: usize = usize::MAX;

@@ -5,16 +5,16 @@ mod graph;
 mod onnx;
 mod patterns;
 mod product;
-mod proto;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use formers_converters::protobuf::{Fields, first_bytes, write, write_integer};
+
 use super::DOMAIN;
 use graph::{Graph, Node};
 use product::Product;
-use proto::{Fields, first_bytes, write, write_integer};
 
 /// Where a file of weights is, by the place that the model says: both relative to a folder.
 pub(super) type Place<'a> = &'a dyn Fn(&str) -> Option<String>;

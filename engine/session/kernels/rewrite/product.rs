@@ -1,7 +1,8 @@
 //! A product as it is found in a graph, with what becomes one operator with it, and as it is written.
 
+use formers_converters::protobuf::{write, write_float, write_integer};
+
 use super::graph::{Graph, Node};
-use super::proto::{write, write_float, write_integer};
 use super::{in_our_domain, onnx};
 use crate::session::kernels::{BLOCK, DOMAIN, operator};
 

@@ -1,4 +1,5 @@
-use super::proto::write_float;
+use formers_converters::protobuf::write_float;
+
 use super::*;
 
 /// A model of some nodes: what each is, what it reads and makes.

@@ -8,6 +8,7 @@ mod error;
 pub mod graph;
 pub mod layers;
 mod onnx;
+mod parallel;
 pub mod passes;
 pub mod protobuf;
 pub mod quantize;
@@ -19,6 +20,7 @@ pub mod writer;
 
 pub use dtype::Dtype;
 pub use error::{Error, ErrorKind, Result};
+pub use parallel::parallel;
 pub use scope::{Weights, listed};
 pub use shorten::shortened;
 

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Bits, Packing, Unpacked, n_bits::pack};
+use crate::parallel;
 
 /// The tensors of `MatMulNBits`.
 pub(crate) struct Blocked {
@@ -58,19 +59,22 @@ impl Unpacked {
         let column = |i: usize| order.map_or(i, |order| order.get(i).copied().unwrap_or_default());
         let lines = made.values.par_chunks_mut(values_len.max(1)).zip(made.scales.par_chunks_mut(blocks.max(1)));
         let lines = lines.zip(made.zero_points.par_chunks_mut(zeros_len.max(1))).zip(self.levels.par_chunks(columns.max(1)));
-        lines.enumerate().for_each(|(row, (((values, scales), zero_points), levels))| {
-            let mut ordered: Vec<u8> = (0..columns).map(|i| part.of(levels.get(column(i)).copied().unwrap_or_default())).collect();
-            ordered.resize(blocks * block, 0);
-            pack(bits, &ordered, values);
-            let mut zeros = Vec::with_capacity(blocks + 1);
-            for (i, scale) in scales.iter_mut().enumerate() {
-                let (exact, zero) = self.grid(row, self.groups.get(column(i * block)).copied().unwrap_or_default());
-                *scale = exact * part.step();
-                zeros.push(part.of(zero));
-            }
-            zeros.resize(blocks.next_multiple_of(2), 0);
-            pack(bits, &zeros, zero_points);
-        });
+        let fill = || {
+            lines.enumerate().for_each(|(row, (((values, scales), zero_points), levels))| {
+                let mut ordered: Vec<u8> = (0..columns).map(|i| part.of(levels.get(column(i)).copied().unwrap_or_default())).collect();
+                ordered.resize(blocks * block, 0);
+                pack(bits, &ordered, values);
+                let mut zeros = Vec::with_capacity(blocks + 1);
+                for (i, scale) in scales.iter_mut().enumerate() {
+                    let (exact, zero) = self.grid(row, self.groups.get(column(i * block)).copied().unwrap_or_default());
+                    *scale = exact * part.step();
+                    zeros.push(part.of(zero));
+                }
+                zeros.resize(blocks.next_multiple_of(2), 0);
+                pack(bits, &zeros, zero_points);
+            })
+        };
+        parallel(fill);
         made
     }
 }

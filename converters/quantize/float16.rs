@@ -1,6 +1,7 @@
 //! 16-bit floats, as `onnxruntime.transformers.float16` rounds them: what is finite stays finite, and what is not 0 does not become 0.
 
 use super::Matrix;
+use crate::parallel;
 use half::f16;
 use rayon::prelude::*;
 
@@ -18,15 +19,14 @@ pub fn to_float16(weights: &Matrix) -> Float16 {
     let mut values = vec![f16::ZERO; weights.rows * weights.columns];
     let clamped = match weights.columns {
         0 => 0,
-        columns => values
-            .par_chunks_mut(columns)
-            .enumerate()
-            .map_init(Vec::new, |buffer, (row, out)| {
+        columns => {
+            let fill = |buffer: &mut Vec<f32>, (row, out): (usize, &mut [f16])| {
                 weights.row(row, buffer);
                 out.iter_mut().zip(&*buffer).for_each(|(out, value)| *out = narrow(*value));
                 buffer.iter().filter(|v| v.is_finite() && v.abs() > f16::MAX.to_f32()).count()
-            })
-            .sum(),
+            };
+            parallel(|| values.par_chunks_mut(columns).enumerate().map_init(Vec::new, fill).sum())
+        }
     };
     Float16 { values, clamped }
 }

@@ -1,7 +1,7 @@
 //! 4 bits in blocks of a row, for the operator `GatherBlockQuantized`, as ONNX Runtime's `MatMulNBitsQuantizer` computes them for embeddings.
 
 use super::{Matrix, min_max};
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 use rayon::prelude::*;
 
 /// The inputs of `GatherBlockQuantized` for a `[vocabulary, hidden]` matrix, symmetric: signed 4-bit numbers and no zero points.
@@ -29,7 +29,7 @@ pub fn gather_q4(weights: &Matrix, block_size: usize) -> Result<GatherBlocks> {
     let mut scales = vec![0.0; weights.rows * blocks];
     if blocks > 0 {
         let rows = values.par_chunks_mut(weights.columns / 2).zip(scales.par_chunks_mut(blocks));
-        rows.enumerate().try_for_each_init(Vec::new, |buffer, (row, (values, scales))| {
+        let fill = |buffer: &mut Vec<f32>, (row, (values, scales)): (usize, (&mut [u8], &mut [f32]))| {
             weights.row(row, buffer);
             let blocks = buffer.chunks(block_size).zip(values.chunks_mut(block_size / 2)).zip(scales);
             for ((block, values), scale) in blocks {
@@ -41,7 +41,8 @@ pub fn gather_q4(weights: &Matrix, block_size: usize) -> Result<GatherBlocks> {
                 }
             }
             Ok(())
-        })?;
+        };
+        parallel(|| rows.enumerate().try_for_each_init(Vec::new, fill))?;
     }
     Ok(GatherBlocks { values, scales })
 }

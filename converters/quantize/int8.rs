@@ -1,7 +1,7 @@
 //! 8 bits for dynamic quantization, as `onnxruntime.quantization.quantize_dynamic(per_channel=True, weight_type=QInt8)` chooses them.
 
 use super::{Matrix, min_max};
-use crate::Result;
+use crate::{Result, parallel};
 use rayon::prelude::*;
 
 /// How many of the 8 bits are used.
@@ -51,12 +51,12 @@ pub fn int8_per_channel(weights: &Matrix, range: Range) -> Result<Int8> {
         let largest = f64::from(min.abs().max(max.abs()));
         Ok(usable(2.0 * largest / steps).unwrap_or(1.0))
     };
-    let scales: Vec<f32> = (0..weights.rows).into_par_iter().map_init(Vec::new, scale).collect::<Result<_>>()?;
+    let scales: Vec<f32> = parallel(|| (0..weights.rows).into_par_iter().map_init(Vec::new, scale).collect::<Result<_>>())?;
 
     let (rows, columns) = (weights.rows, weights.columns);
     let mut values = vec![0; rows * columns];
     if rows > 0 {
-        values.par_chunks_mut(TILE * rows).enumerate().for_each(|(tile, out)| {
+        let fill = |(tile, out): (usize, &mut [i8])| {
             let mut part = [0.0; TILE];
             let part = &mut part[..out.len() / rows];
             for (row, scale) in scales.iter().enumerate() {
@@ -65,7 +65,8 @@ pub fn int8_per_channel(weights: &Matrix, range: Range) -> Result<Int8> {
                     out[column * rows + row] = (value / scale).round_ties_even().clamp(-128.0, 127.0) as i8;
                 }
             }
-        });
+        };
+        parallel(|| values.par_chunks_mut(TILE * rows).enumerate().for_each(fill));
     }
     Ok(Int8 { values, scales })
 }
@@ -80,7 +81,8 @@ pub fn uint8_per_tensor(weights: &Matrix) -> Result<Uint8> {
         min_max(row, buffer)
     };
     let wider = |a: (f32, f32), b: (f32, f32)| (a.0.min(b.0), a.1.max(b.1));
-    let (min, max) = (0..weights.rows).into_par_iter().map_init(Vec::new, row_range).try_reduce(|| (0.0, 0.0), |a, b| Ok(wider(a, b)))?;
+    let ranges = || (0..weights.rows).into_par_iter().map_init(Vec::new, row_range).try_reduce(|| (0.0, 0.0), |a, b| Ok(wider(a, b)));
+    let (min, max) = parallel(ranges)?;
     let exact = (f64::from(max) - f64::from(min)) / 255.0;
     let (scale, zero_point) = match usable(exact) {
         Some(scale) => (scale, (-f64::from(min) / exact).round_ties_even() as u8),
@@ -89,12 +91,13 @@ pub fn uint8_per_tensor(weights: &Matrix) -> Result<Uint8> {
 
     let mut values = vec![0; weights.rows * weights.columns];
     if weights.columns > 0 {
-        values.par_chunks_mut(weights.columns).enumerate().for_each_init(Vec::new, |buffer, (row, out)| {
+        let fill = |buffer: &mut Vec<f32>, (row, out): (usize, &mut [u8])| {
             weights.row(row, buffer);
             for (out, value) in out.iter_mut().zip(buffer) {
                 *out = ((*value / scale).round_ties_even() + f32::from(zero_point)).clamp(0.0, 255.0) as u8;
             }
-        });
+        };
+        parallel(|| values.par_chunks_mut(weights.columns).enumerate().for_each_init(Vec::new, fill));
     }
     Ok(Uint8 { values, scale, zero_point })
 }

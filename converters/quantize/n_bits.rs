@@ -1,7 +1,7 @@
 //! 4 or 8 bits in blocks of a row, for the operator `MatMulNBits`, as ONNX Runtime's `MatMulNBitsQuantizer` computes them by default.
 
 use super::{Matrix, min_max};
-use crate::{Dtype, Error, Result};
+use crate::{Dtype, Error, Result, parallel};
 use half::f16;
 use rayon::prelude::*;
 
@@ -78,24 +78,27 @@ pub fn n_bits(weights: &Matrix, options: &NBits) -> Result<Blocks> {
     if blocks > 0 {
         let rows = values.par_chunks_mut(values_len).zip(scales.par_chunks_mut(blocks)).zip(zero_points.par_chunks_mut(zeros_len));
         let buffers = || (Vec::new(), Vec::new(), Vec::new());
-        rows.enumerate().try_for_each_init(buffers, |(buffer, quantized, zeros), (row, ((values, scales), zero_points))| {
-            weights.row(row, buffer);
-            zeros.clear();
-            let blocks = buffer.chunks(block_size).zip(values.chunks_mut(packed(block_size))).zip(scales);
-            for ((block, values), scale) in blocks {
-                let grid = Grid::of(row, block, options)?;
-                *scale = grid.scale;
-                zeros.push(grid.zero_point);
-                quantized.clear();
-                quantized.extend(block.iter().map(|v| grid.quantize(*v)));
-                // Fills the last byte; no weight belongs to it.
-                quantized.resize(quantized.len().next_multiple_of(2), 0);
-                pack(bits, quantized, values);
-            }
-            zeros.resize(zeros.len().next_multiple_of(2), bits.middle());
-            pack(bits, zeros, zero_points);
-            Ok(())
-        })?;
+        let quantize = || {
+            rows.enumerate().try_for_each_init(buffers, |(buffer, quantized, zeros), (row, ((values, scales), zero_points))| {
+                weights.row(row, buffer);
+                zeros.clear();
+                let blocks = buffer.chunks(block_size).zip(values.chunks_mut(packed(block_size))).zip(scales);
+                for ((block, values), scale) in blocks {
+                    let grid = Grid::of(row, block, options)?;
+                    *scale = grid.scale;
+                    zeros.push(grid.zero_point);
+                    quantized.clear();
+                    quantized.extend(block.iter().map(|v| grid.quantize(*v)));
+                    // Fills the last byte; no weight belongs to it.
+                    quantized.resize(quantized.len().next_multiple_of(2), 0);
+                    pack(bits, quantized, values);
+                }
+                zeros.resize(zeros.len().next_multiple_of(2), bits.middle());
+                pack(bits, zeros, zero_points);
+                Ok(())
+            })
+        };
+        parallel(quantize)?;
     }
     Ok(Blocks { values, scales, zero_points: (!symmetric).then_some(zero_points) })
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Bits, n_bits::middle};
+use crate::parallel;
 
 /// How a checkpoint lays out the integers of a linear layer, several to a word of 32 bits or one to a byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +196,7 @@ impl Packing {
     /// Reads what a checkpoint has: integers, scales in their stored order, and zero points; `groups` has the group of each column.
     pub(crate) fn unpack(self, values: &[u8], scales: &[f32], zeros: Option<&[u8]>, groups: Vec<usize>) -> Unpacked {
         let mut levels = vec![0u8; self.rows * self.columns];
-        levels.par_chunks_mut((TILE * self.columns).max(1)).enumerate().for_each(|(tile, levels)| {
+        let fill = |(tile, levels): (usize, &mut [u8])| {
             for column in 0..self.columns {
                 for (row, line) in (tile * TILE..).zip(levels.chunks_mut(self.columns.max(1))) {
                     if let Some(level) = line.get_mut(column) {
@@ -203,7 +204,8 @@ impl Packing {
                     }
                 }
             }
-        });
+        };
+        parallel(|| levels.par_chunks_mut((TILE * self.columns).max(1)).enumerate().for_each(fill));
         let (lines, width, [_, stored]) = (self.scale_rows(), self.groups(), self.scales_shape());
         let places = || (0..lines).flat_map(|row| (0..width).map(move |group| (row, group)));
         let by_group = matches!(self.layout, Layout::Gptq | Layout::Awq);
@@ -228,12 +230,13 @@ impl Unpacked {
         let columns = self.packing.columns.max(1);
         let is_float = self.packing.layout == Layout::Floats;
         let mut weights = vec![0.0; self.levels.len()];
-        weights.par_chunks_mut(columns).zip(self.levels.par_chunks(columns)).enumerate().for_each(|(row, (weights, levels))| {
+        let fill = |(row, (weights, levels)): (usize, (&mut [f32], &[u8]))| {
             for ((weight, &level), &group) in weights.iter_mut().zip(levels).zip(&self.groups) {
                 let (scale, zero) = self.grid(row, group);
                 *weight = if is_float { scale * float(level) } else { scale * (f32::from(level) - f32::from(zero)) };
             }
-        });
+        };
+        parallel(|| weights.par_chunks_mut(columns).zip(self.levels.par_chunks(columns)).enumerate().for_each(fill));
         weights
     }
 }

@@ -27,7 +27,7 @@ static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// From now on Ctrl-C is answered here.
 pub(super) fn watch() -> Result<()> {
-    ctrlc::set_handler(|| {
+    let handled = ctrlc::set_handler(|| {
         let ask = lock(&GENTLY).take();
         if let Some(ask) = ask {
             ASKED.store(true, Ordering::SeqCst);
@@ -36,8 +36,19 @@ pub(super) fn watch() -> Result<()> {
         } else {
             end();
         }
-    })
-    .context("Ctrl-C")
+    });
+    or_by_itself(handled)
+}
+
+/// Where no thread waits for Ctrl-C, the system ends the program.
+pub(super) fn or_by_itself(handled: Result<(), ctrlc::Error>) -> Result<()> {
+    match handled {
+        Err(ctrlc::Error::System(error)) => {
+            tracing::warn!("Ctrl-C ends the program at once, as the system starts no thread to wait for it: {error}");
+            Ok(())
+        }
+        handled => handled.context("Ctrl-C"),
+    }
 }
 
 /// The first Ctrl-C only asks.

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
+    io::{self, IsTerminal},
     sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use formers::hub::Progress;
@@ -69,6 +72,9 @@ pub(super) fn inputs(count: Option<u64>) -> ProgressBar {
 /// Turns while something goes on whose length is not known.
 pub(super) fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
-    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    // Its thread is seen by nobody without a terminal, and asking for one panics where the system starts none.
+    if io::stderr().is_terminal() && thread::Builder::new().spawn(|| ()).is_ok() {
+        spinner.enable_steady_tick(Duration::from_millis(100));
+    }
     spinner
 }

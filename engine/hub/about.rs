@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     Options,
+    apart::apart,
     environment::Settings,
     failure::with_causes,
     http,
@@ -47,8 +48,7 @@ pub fn about(model: &str, options: &Options) -> Result<Option<About>, String> {
     let Some((repo, _)) = name::in_repo(model).filter(|_| !network.offline && !Path::new(model).is_dir()) else { return Ok(None) };
     let url = format!("{}/api/models/{repo}", network.endpoint);
     // reqwest's blocking client must not run on a thread of an asynchronous runtime.
-    let asked = std::thread::scope(|scope| scope.spawn(|| ask(&url, network.token.as_deref())).join());
-    asked.unwrap_or_else(|_| Err("the connection broke off".to_owned())).map(Some)
+    apart(|| ask(&url, network.token.as_deref()))?.map(Some)
 }
 
 fn ask(url: &str, token: Option<&str>) -> Result<About, String> {

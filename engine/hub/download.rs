@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     Progress,
+    apart::{apart, together},
     failure::{Cause, Failure},
     http::Description,
     layout::Layout,
@@ -19,7 +20,7 @@ use super::{
     store,
     transfer::Transfer,
 };
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// Files under way at once.
 const WORKERS: usize = 4;
@@ -48,11 +49,8 @@ impl Source<'_> {
                 results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
             }
         };
-        thread::scope(|scope| {
-            for _ in 0..WORKERS.min(files.len()) {
-                scope.spawn(work);
-            }
-        });
+        let started = thread::scope(|scope| together(scope, WORKERS.min(files.len()), work));
+        started.map_err(|problem| Error::new(ErrorKind::Io, format!("{}: {problem}", self.repo)))?;
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(at, _)| *at);
         results.into_iter().map(|(_, result)| result).collect()
@@ -60,10 +58,8 @@ impl Source<'_> {
 
     /// Whether the Hub says that there is no such file.
     pub(super) fn is_absent(&self, file: &str) -> bool {
-        thread::scope(|scope| {
-            let described = scope.spawn(|| self.describe(file)).join();
-            described.is_ok_and(|described| described.is_err_and(|failure| failure.cause == Cause::Entry))
-        })
+        let described = apart(|| self.describe(file));
+        described.is_ok_and(|described| described.is_err_and(|failure| failure.cause == Cause::Entry))
     }
 
     /// What the Hub says about a file. That there is none is noted, as Python does.

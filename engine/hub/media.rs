@@ -2,11 +2,10 @@
 
 use std::{
     io::Read,
-    thread,
     time::{Duration, Instant},
 };
 
-use super::{failure, http};
+use super::{apart::apart, failure, http};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a server may be silent, where the caller does not say.
@@ -31,8 +30,8 @@ pub fn download_bytes(url: &str, limit: u64) -> Result<Vec<u8>> {
 pub fn download_bytes_within(url: &str, limit: u64, timeout: Option<Duration>) -> Result<Vec<u8>> {
     let whole = WHOLE.max(timeout.unwrap_or_default());
     // reqwest's blocking client must not run on a thread of an asynchronous runtime.
-    let downloaded = thread::scope(|scope| scope.spawn(|| download(url, limit, timeout, whole)).join());
-    downloaded.unwrap_or_else(|_| Err(Error::new(ErrorKind::Network, format!("{url}: the download broke off"))))
+    let downloaded = apart(|| download(url, limit, timeout, whole));
+    downloaded.unwrap_or_else(|problem| Err(Error::new(ErrorKind::Network, format!("{url}: {problem}"))))
 }
 
 fn download(url: &str, limit: u64, timeout: Option<Duration>, whole: Duration) -> Result<Vec<u8>> {
@@ -98,6 +97,7 @@ pub(super) fn read_whole(answer: &mut impl Read, limit: u64, end: Option<Instant
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
+    use std::thread;
 
     use super::*;
 

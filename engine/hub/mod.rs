@@ -6,6 +6,8 @@
 
 #[cfg(feature = "hub")]
 mod about;
+#[cfg(feature = "hub")]
+mod apart;
 pub mod cache;
 mod checkpoint;
 mod digest;

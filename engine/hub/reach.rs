@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Options, environment::Settings};
+use super::{Options, apart::apart, environment::Settings};
 
 /// How the Hub can be reached.
 #[derive(Debug, Clone, Serialize)]
@@ -42,9 +42,9 @@ pub fn reach(options: &Options) -> Reach {
     let start = Instant::now();
     let url = format!("{}/api/whoami-v2", reach.endpoint);
     // reqwest's blocking client must not run on a thread of an asynchronous runtime.
-    let asked = std::thread::scope(|scope| scope.spawn(|| ask(&url, network.token.as_deref())).join());
+    let asked = apart(|| ask(&url, network.token.as_deref()));
     let advice = "check the network, HTTPS_PROXY and HF_ENDPOINT; --offline and HF_HUB_OFFLINE=1 do without";
-    match asked.unwrap_or_else(|_| Err("the connection broke off".to_owned())) {
+    match asked.and_then(|asked| asked) {
         Ok(status) => {
             reach.seconds = Some(start.elapsed().as_secs_f64());
             if reach.token && matches!(status, 401 | 403) {

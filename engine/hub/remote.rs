@@ -9,6 +9,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
+    apart::apart,
     environment::Network,
     failure::{Cause, Failure, with_causes},
     http::{self, Http, Patience},
@@ -82,7 +83,10 @@ pub(super) struct Remote {
 impl Remote {
     pub(super) fn new(settings: &Network) -> Result<Self> {
         let http = Http::new(&settings.endpoint, settings.token.clone(), Patience::default())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("formers-hub").enable_all().build();
+        // It panics where the system refuses its thread.
+        let runtime =
+            apart(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("formers-hub").enable_all().build());
+        let runtime = runtime.map_err(|problem| Error::new(ErrorKind::Io, format!("a connection to the Hub: {problem}")))?;
         let runtime = runtime.map_err(|error| Error::new(ErrorKind::Network, with_causes(&error)))?;
         Ok(Self { http, endpoint: settings.endpoint.clone(), has_token: settings.token.is_some(), runtime: Some(runtime) })
     }
@@ -192,6 +196,5 @@ pub(super) fn pause(failure: &Failure, tried: u32) -> bool {
 
 /// Asks on a thread of its own: the caller may be in asynchronous code.
 fn on_a_thread<T: Send>(ask: impl FnOnce() -> std::result::Result<T, Failure> + Send) -> std::result::Result<T, Failure> {
-    let broken = || Err(Failure::new(Cause::Malformed, "the question broke off"));
-    thread::scope(|scope| scope.spawn(ask).join()).unwrap_or_else(|_| broken())
+    apart(ask).unwrap_or_else(|problem| Err(Failure::new(Cause::Malformed, format!("the Hub was not asked: {problem}"))))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use formers_converters::parallel;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -48,7 +49,8 @@ impl Words {
         }
         let size = tokenizer.vocab_size_with_added().max(vocab_size).min(MOST_TOKENS);
         let text = |id: u32| (tokenizer.token_bytes(id).into_owned(), tokenizer.is_special_token(id));
-        let made = Vocabulary::new((0..u32::try_from(size).unwrap_or(u32::MAX)).into_par_iter().map(text).collect())?;
+        let texts = parallel(|| (0..u32::try_from(size).unwrap_or(u32::MAX)).into_par_iter().map(text).collect());
+        let made = Vocabulary::new(texts)?;
         Ok(self.0.get_or_init(|| made))
     }
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use formers_converters::parallel;
 use formers_models::Head;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use rayon::prelude::*;
@@ -66,7 +67,7 @@ impl ImageModel {
             // Pictures are processed one by one, as the reference does, and only then put together where their sizes agree.
             let chunk: Vec<_> = images.by_ref().take(most).collect();
             let prepared: Vec<Result<ImageFeatures>> =
-                chunk.into_par_iter().map(|image| image().and_then(|image| self.processor.preprocess(&[image]))).collect();
+                parallel(|| chunk.into_par_iter().map(|image| image().and_then(|image| self.processor.preprocess(&[image]))).collect());
             results.extend(self.run_chunk(prepared, output, &read));
         }
         results

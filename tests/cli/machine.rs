@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::json;
 
+#[cfg(target_os = "linux")]
+use crate::program::filtered;
 use crate::program::{CLASSIFIER, Program, copy, fails, golden, output, text};
 
 #[test]
@@ -127,6 +129,39 @@ fn threads_that_the_system_refuses() {
     assert!(text(&refused.stderr).starts_with("warning: 1 threads in place of 256: "), "{}", text(&refused.stderr));
     let many = run("-v unlimited", "5000");
     assert_eq!((many.status.code(), &many.stdout), (Some(0), &expected), "{}", text(&many.stderr));
+}
+
+/// Where there is not even one thread, all is done by the first, or it is told what needs another.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_at_all() {
+    let program = Program::new();
+    let [classifier, images, generator, chat] =
+        [CLASSIFIER, "vit/image_classification", "generate/models/llama/causal_lm_wide", "generate/models/qwen3/chat"]
+            .map(|name| golden(name).to_str().unwrap().to_owned());
+    let pictures = ["rgb.png", "gray.png", "photo.jpg"].map(|name| golden("media").join(name).to_str().unwrap().to_owned());
+    let out = program.folder.path().join("out").to_str().unwrap().to_owned();
+    let of_pictures = [&["run", "image-classification", "--model", &images][..], &pictures.each_ref().map(String::as_str)].concat();
+    for (arguments, code, says) in [
+        (&["run", "text-classification", "--model", &classifier, "--dtype", "int8", "a"][..], 0, ""),
+        (&["run", "text-generation", "--model", &generator, "--dtype", "q4", "--threads", "4", "-p", "max_new_tokens=2", "a"], 0, ""),
+        (&of_pictures, 0, ""),
+        (&["convert", &generator, &out, "--dtype", "q4"], 0, ""),
+        (&["chat", &chat], 1, "no thread"),
+        (&["run", "text-classification", "--model", "ada/none", "a"], 1, "ada/none"),
+        (&["run", "image-classification", "--model", &images, "http://127.0.0.1:9/x.png"], 5, "starts no thread"),
+        (&["run", "text-classification", "--model", &classifier, "--time-limit", "60", "a"], 1, "time limit"),
+        (&["doctor"], 0, "starts no thread"),
+    ] {
+        let mut command = program.command(arguments);
+        command.env("HF_HUB_OFFLINE", "0").env("HF_ENDPOINT", "http://127.0.0.1:9");
+        // The newer call for a thread is not there; the older one is refused.
+        let refused = |errno: i32| libc::SECCOMP_RET_ERRNO | errno as u32;
+        let command = filtered(command, &[(libc::SYS_clone3, refused(libc::ENOSYS)), (libc::SYS_clone, refused(libc::EAGAIN))]);
+        let output = output(command, b"hi\n");
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert!(output.status.code() == Some(code) && said.contains(says), "{arguments:?}: {:?}: {said}", output.status);
+    }
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
-use crate::program::{CLASSIFIER, Program, golden, output, text};
+use crate::program::{CLASSIFIER, Program, filtered, golden, output, text};
 
 /// ONNX Runtime's telemetry is off by itself where one of these is set: in this process it must be the program that turns it off.
 const AUTOMATED: &[&str] = &[
@@ -77,26 +77,8 @@ fn files_are_written_only_into_the_two_caches() {
 }
 
 /// The system ends a process that asks for a socket, whatever it is for.
-#[allow(unsafe_code)]
-fn without_sockets(mut command: Command) -> Command {
-    let one = |code: u32, jump_true, jump_false, k| libc::sock_filter { code: code as u16, jt: jump_true, jf: jump_false, k };
-    let mut filter = [
-        // The number of the system call is the first field of what it is asked about.
-        one(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        one(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_socket as u32),
-        one(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
-        one(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    // SAFETY: between fork and exec there are two system calls, on memory that lives.
-    unsafe {
-        command.pre_exec(move || {
-            let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-            let kept = libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-                && libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) == 0;
-            if kept { Ok(()) } else { Err(std::io::Error::last_os_error()) }
-        })
-    };
-    command
+fn without_sockets(command: Command) -> Command {
+    filtered(command, &[(libc::SYS_socket, libc::SECCOMP_RET_KILL_PROCESS)])
 }
 
 #[test]

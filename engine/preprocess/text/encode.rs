@@ -1,5 +1,6 @@
 //! From texts to encodings.
 
+use formers_converters::parallel;
 use rayon::prelude::*;
 
 use super::{Encoding, Padding, Side, Tokenizer};
@@ -180,7 +181,7 @@ impl Tokenizer {
         if inputs.len() < 2 || bytes < PARALLEL_BYTES {
             inputs.iter().enumerate().map(encode).collect()
         } else {
-            inputs.par_iter().enumerate().map(encode).collect()
+            parallel(|| inputs.par_iter().enumerate().map(encode).collect())
         }
     }
 

@@ -1,5 +1,6 @@
 //! The common chain: resize, crop the middle, rescale and normalize, pad.
 
+use formers_converters::parallel;
 use image::RgbImage;
 use ndarray::{Array3, Array4, Axis};
 use rayon::prelude::*;
@@ -13,7 +14,7 @@ pub(super) fn run(config: &ImageProcessorConfig, images: &[RgbImage]) -> Result<
     let one = |(index, image)| chain(config, image).map_err(|e: Error| e.for_input(index));
     let planes = match images {
         [image] => vec![chain(config, image)?],
-        many => many.par_iter().enumerate().map(one).collect::<Result<_>>()?,
+        many => parallel(|| many.par_iter().enumerate().map(one).collect::<Result<_>>())?,
     };
     let planes = if config.do_pad { pad(config, planes)? } else { planes };
     Ok(ImageFeatures { pixel_values: stack(&planes)? })

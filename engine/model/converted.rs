@@ -114,8 +114,9 @@ fn described(path: PathBuf) -> Option<Converted> {
 
 /// What has lost its manifest is whole for nobody, so that goes first.
 fn remove_entry(path: &Path) -> std::io::Result<()> {
-    match fs::remove_file(path.join(manifest::FILE)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+    let manifest = path.join(manifest::FILE);
+    match fs::symlink_metadata(&manifest) {
+        Ok(about) if !about.is_dir() => fs::remove_file(manifest)?,
         _ => {}
     }
     fs::remove_dir_all(path)

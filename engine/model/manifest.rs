@@ -50,7 +50,7 @@ pub(super) struct KeptFile {
 impl Manifest {
     pub(super) fn read(folder: &Path) -> io::Result<Self> {
         let mut text = Vec::new();
-        File::open(folder.join(FILE))?.take(MOST_BYTES).read_to_end(&mut text)?;
+        open(&folder.join(FILE))?.take(MOST_BYTES).read_to_end(&mut text)?;
         serde_json::from_slice(&text).map_err(io::Error::from)
     }
 
@@ -94,9 +94,14 @@ pub(super) fn check(folder: &Path) -> Result<(), Option<String>> {
     if manifest.files.is_empty() { Err(Some(format!("{FILE} lists no files"))) } else { Ok(()) }
 }
 
+/// A file that is one: opening what is none (a pipe) may wait for ever.
+fn open(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")) }
+}
+
 /// The size of a file, and a hash of some of it.
 fn digest(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let bytes = file.metadata()?.len();
     let mut hash = Sha256::new();
     if bytes <= WHOLE {
@@ -138,6 +143,10 @@ mod tests {
             ("model.onnx: 6 bytes in place of 7", &|| file("model.onnx", b"a grap")),
             ("model.onnx: it is damaged", &|| file("model.onnx", b"a Graph")),
             ("model.onnx: ", &|| fs::remove_file(folder.join("model.onnx")).unwrap()),
+            ("model.onnx: it is no file", &|| {
+                fs::remove_file(folder.join("model.onnx")).unwrap();
+                fs::create_dir(folder.join("model.onnx")).unwrap();
+            }),
             ("model.onnx_data: 1000 bytes in place of 3145728", &|| file("model.onnx_data", &large[..1000])),
             ("model.onnx_data: 0 bytes", &|| file("model.onnx_data", b"")),
             // As a power cut leaves a file whose last blocks never came to the disk.
@@ -146,6 +155,7 @@ mod tests {
             ("model.onnx_data: it is damaged", &|| file("model.onnx_data", &[&[9][..], &large[1..]].concat())),
         ];
         for (expected, damage) in cases {
+            let _ = fs::remove_dir(folder.join("model.onnx"));
             restore();
             damage();
             let problem = check(folder).unwrap_err().unwrap();

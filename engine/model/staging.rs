@@ -130,13 +130,15 @@ fn left(parent: &Path, name: &str) -> Vec<PathBuf> {
 /// The lock of a folder whose process has ended: `None` where it lives.
 fn nobodys(folder: &Path) -> Option<Option<File>> {
     let abandoned = || newest(folder).is_some_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED));
-    match File::options().write(true).open(folder.join(LOCK)) {
-        Ok(lock) => match lock.try_lock() {
+    // A pipe of this name would be waited for without end.
+    let place = Some(folder.join(LOCK)).filter(|place| place.is_file());
+    match place.and_then(|place| File::options().write(true).open(place).ok()) {
+        Some(lock) => match lock.try_lock() {
             Ok(()) => Some(Some(lock)),
             Err(TryLockError::WouldBlock) => None,
             Err(TryLockError::Error(_)) => abandoned().then_some(None),
         },
-        Err(_) => abandoned().then_some(None),
+        None => abandoned().then_some(None),
     }
 }
 

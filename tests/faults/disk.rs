@@ -128,6 +128,25 @@ fn an_entry_that_is_not_whole() {
             }
         }
     }
+    // What is no file, in the place of one or of a lock.
+    for file in made.iter().map(|(file, _)| file.clone()).chain([cache.path().join(".part-0123-dead/.lock")]) {
+        let folder = |place: &Path| fs::create_dir_all(place).unwrap();
+        #[cfg(target_os = "linux")]
+        let pipe = |place: &Path| assert!(std::process::Command::new("mkfifo").arg(place).status().unwrap().success());
+        #[cfg(not(target_os = "linux"))]
+        let pipe = folder;
+        for odd in [&folder as &dyn Fn(&Path), &pipe] {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let _ = fs::remove_file(&file);
+            let _ = fs::remove_dir(&file);
+            odd(&file);
+            match answer(cache.path()) {
+                Ok(answer) if answer == first => {}
+                other => failures.push(format!("{} is none: {other:?}", file.display())),
+            }
+        }
+    }
+    fs::remove_dir_all(cache.path().join(".part-0123-dead")).unwrap();
     // A graph that its manifest calls whole, and that cannot be opened.
     fs::write(entry.join("model_int8.onnx"), "no graph").unwrap();
     let manifest = entry.join("formers.json");

@@ -283,6 +283,26 @@ fn many_names_are_read_in_time() {
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
+/// What a template makes becomes tokens, all of it.
+#[test]
+fn prompts_are_about_as_long_as_what_they_are_made_of() {
+    let tokenizer = plain();
+    let rendered = |template: &str, content: &str| {
+        let messages = [json!({"role": "user", "content": content})];
+        render(template, tokenizer.special_tokens(), &messages, &ChatOptions::default())
+    };
+    assert_eq!(rendered("{{ 'a' * 1000000 }}", "hi").unwrap().len(), 1_000_000);
+    for template in ["{{ 'a' * 1100000 }}", "{% for i in range(300000) %}line\n{% endfor %}", "{{ ('<!--' * 500000)|striptags }}"] {
+        let error = rendered(template, "hi").unwrap_err();
+        assert!(error.kind() == ErrorKind::Request && error.to_string().contains("more than any chat needs"), "{template}: {error}");
+    }
+    assert_eq!(rendered("{{ messages[0].content * 8 }}", &"a".repeat(200_000)).unwrap().len(), 1_600_000);
+    let text = "a".repeat(1_000_000);
+    assert_eq!(rendered(&text, "hi").unwrap(), text);
+    let error = rendered(&"a".repeat(1_100_000), "hi").unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("1048576 are the most"), "{error}");
+}
+
 /// A word of any length is parted in one walk, and hyphens are gone through once.
 #[test]
 fn long_words_are_wrapped_in_one_walk() {

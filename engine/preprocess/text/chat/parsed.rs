@@ -8,8 +8,9 @@ use crate::preprocess::text::jinja::Template;
 use crate::preprocess::text::jinja::error::{Error as JinjaError, Kind};
 use crate::{Error, ErrorKind, Result};
 
-/// How many templates are kept, and up to which length.
+/// How many templates are kept.
 const KEPT: usize = 16;
+/// Longer ones are none: the longest that is known has 60 kB.
 const LONGEST: usize = 1 << 20;
 
 static TEMPLATES: Mutex<VecDeque<(String, Arc<Template>)>> = Mutex::new(VecDeque::new());
@@ -19,6 +20,9 @@ static TEMPLATES: Mutex<VecDeque<(String, Arc<Template>)>> = Mutex::new(VecDeque
 /// # Errors
 /// A configuration error with the line when the template is not valid Jinja.
 pub(super) fn parsed(template: &str) -> Result<Arc<Template>> {
+    if template.len() > LONGEST {
+        return Err(Error::config(format!("a {NAME} of {} bytes; {LONGEST} are the most", template.len())));
+    }
     let mut kept = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = kept.iter().position(|(text, _)| text == template)
         && let Some(entry) = kept.remove(found)
@@ -29,11 +33,9 @@ pub(super) fn parsed(template: &str) -> Result<Arc<Template>> {
     }
     drop(kept);
     let read = Arc::new(with_stack(|| Template::new(template).map_err(|error| explain(&error)))?);
-    if template.len() <= LONGEST {
-        let mut kept = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_front((template.to_owned(), read.clone()));
-        kept.truncate(KEPT);
-    }
+    let mut kept = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push_front((template.to_owned(), read.clone()));
+    kept.truncate(KEPT);
     Ok(read)
 }
 

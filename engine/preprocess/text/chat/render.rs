@@ -68,6 +68,7 @@ pub fn render(template: &str, special: &SpecialTokens, chat: &[Value], options: 
         Some(Continue::Content) => Some(continuation::mark(&mut chat, "content", template)?),
         Some(Continue::Field(field)) => Some(continuation::mark(&mut chat, field, template)?),
     };
+    let source = template.len();
     let template = parsed(template)?;
     let now = options.now.unwrap_or_else(WallClock::now);
     let size = chat.iter().flatten().map(|(name, value)| name.len() + size(value)).sum::<usize>() + options_size(options);
@@ -77,6 +78,12 @@ pub fn render(template: &str, special: &SpecialTokens, chat: &[Value], options: 
         let rendered = template.render(variables(special, &chat, options), functions, Budget::new(size));
         rendered.map_err(|error| explain(&error))
     })?;
+    // All of it becomes tokens, which takes a hundred times as long as to make it.
+    let most = LONGEST_PROMPT.saturating_add(source).saturating_add(size.saturating_mul(PROMPT_PER_INPUT));
+    if rendered.len() > most {
+        let text = format!("the chat template makes {} bytes of this chat, more than any chat needs; {most} are the most", rendered.len());
+        return Err(Error::request("messages", text));
+    }
     match continued {
         Some(text) => continuation::cut(rendered, &text),
         None => Ok(rendered),
@@ -135,6 +142,10 @@ pub(super) fn with_stack<T: Send>(rendering: impl FnOnce() -> Result<T> + Send) 
             .unwrap_or_else(|_| Err(Error::request("messages", "the chat template failed while rendering; this is a fault of formers")))
     })
 }
+
+/// Bytes that a template may make beside its own text, and of each byte that it is given.
+const LONGEST_PROMPT: usize = 1 << 20;
+const PROMPT_PER_INPUT: usize = 16;
 
 /// What templates are called in errors.
 pub(super) const NAME: &str = "chat template";

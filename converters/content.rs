@@ -54,6 +54,14 @@ impl Deref for Content {
     }
 }
 
+/// Whether there is memory for so many bytes. Asking for more in earnest ends the process, where that has a limit.
+pub fn has_room(bytes: u64) -> bool {
+    let mut asked = Vec::<u8>::new();
+    let given = asked.try_reserve_exact(usize::try_from(bytes).unwrap_or(usize::MAX)).is_ok();
+    // What nobody looks at is not even asked for.
+    given && std::hint::black_box(&asked).capacity() as u64 >= bytes
+}
+
 fn open(path: &Path) -> Result<(File, u64)> {
     // Before it is opened, which for a pipe may take for ever.
     if !std::fs::metadata(path).map_err(|e| Error::io(path, e))?.is_file() {
@@ -91,6 +99,7 @@ mod tests {
             assert!(matches!(Content::read(&file).unwrap(), Content::Read(read) if read == bytes));
         }
         assert!(Content::of(folder.path()).is_err() && Content::of(&folder.path().join("none")).is_err());
+        assert!(has_room(1 << 20) && !has_room(1 << 60) && !has_room(u64::MAX));
         assert_eq!(read(&b"abc"[..], 4).unwrap_err().to_string(), "it has become shorter");
         assert_eq!(read(&b"abc"[..], u64::MAX).unwrap_err().kind(), std::io::ErrorKind::OutOfMemory);
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use formers_converters::reader;
+use formers_converters::{content::has_room, reader};
 use ort::session::builder::SessionBuilder;
 
 use super::raw;
@@ -46,7 +46,7 @@ fn contents(path: &Path) -> Result<Arc<[u8]>> {
     let about = file.metadata().map_err(failed)?;
     let size = usize::try_from(about.len()).ok().filter(|_| about.is_file());
     // A size that no memory can hold is an error, not an abort.
-    let size = size.filter(|size| Vec::<u8>::new().try_reserve_exact(*size).is_ok());
+    let size = size.filter(|_| has_room(about.len()));
     let size = size
         .ok_or_else(|| Error::new(ErrorKind::Runtime, format!("{}: no memory to read its {} bytes into", path.display(), about.len())))?;
     let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();

@@ -131,6 +131,36 @@ fn threads_that_the_system_refuses() {
     assert_eq!((many.status.code(), &many.stdout), (Some(0), &expected), "{}", text(&many.stderr));
 }
 
+/// What unpacks to more than there is memory for is an error of its own, not the end of the program.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_the_system_refuses() {
+    let program = Program::new();
+    let [picture, sound] = ["large.bmp", "long.wav"].map(|name| program.folder.path().join(name));
+    // A bitmap of 13377 x 13377 packed pixels of a byte, of which there are none.
+    let mut header = b"BM".to_vec();
+    let fields = [0, 0, 54 + 1024, 40, 13377, 13377, 1 | 8 << 16, 1, 0, 0, 0, 256, 0];
+    header.extend(fields.iter().flat_map(|field: &u32| field.to_le_bytes()));
+    header.resize(54 + 1024 + 64, 0);
+    fs::write(&picture, header).unwrap();
+    // Forty million samples, a byte each, at 4000 Hz.
+    let length = 40_000_000_u32;
+    let mut header = [b"RIFF", &(length + 36).to_le_bytes()[..], b"WAVEfmt "].concat();
+    header.extend([16, 1 | 1 << 16, 4000, 4000, 1 | 8 << 16].iter().flat_map(|field: &u32| field.to_le_bytes()));
+    header.extend([b"data", &length.to_le_bytes()[..]].concat());
+    fs::write(&sound, header).unwrap();
+    fs::File::options().write(true).open(&sound).unwrap().set_len(u64::from(length) + 44).unwrap();
+    for (task, model, input, says) in [
+        ("image-classification", "vit/image_classification", &picture, "memory has no room for an image of 13377x13377 pixels"),
+        ("automatic-speech-recognition", "wav2vec2/ctc", &sound, "memory has no room for 10000 seconds of sound"),
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -v 1500000; exec \"$0\" run \"$1\" \"$2\" --model \"$3\" --threads 1"]);
+        shell.arg(program.command(&[]).get_program()).arg(task).args([input, &golden(model)]);
+        fails(shell, b"", &[input.to_str().unwrap(), says]);
+    }
+}
+
 /// Where there is not even one thread, all is done by the first, or it is told what needs another.
 #[cfg(target_os = "linux")]
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Cursor;
 
+use formers_converters::content::has_room;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SoundError;
@@ -187,6 +188,11 @@ impl<'a> Decoding<'a> {
         if self.sound.samples.len() + more > MAX_SAMPLES {
             return Err(self.wrong(format!("the sound is longer than {MAX_SAMPLES} samples; cut it into parts")));
         }
+        if self.sound.samples.try_reserve(more).is_err() {
+            return Err(
+                self.wrong(format!("memory has no room for more than {} samples; cut the sound into parts", self.sound.samples.len()))
+            );
+        }
         Ok(())
     }
 
@@ -194,7 +200,7 @@ impl<'a> Decoding<'a> {
     fn opus(&mut self, track: u32, parameters: &AudioCodecParameters, ends: Option<ogg::Ends>) -> Result<bool> {
         let head = parameters.extra_data.as_deref().and_then(opus::Head::parse);
         let mut decoder = OpusDecoder::new(head.ok_or_else(|| self.wrong("the sound's Opus header is damaged"))?);
-        let (mut length, mut last) = (0, 0);
+        let (mut length, mut last, mut roomy) = (0, 0, 0);
         let follows = loop {
             let packet = match self.packet(track) {
                 Next::Packet(packet) => packet,
@@ -206,6 +212,14 @@ impl<'a> Decoding<'a> {
                 None => self.trouble = Some(SoundError::DecodeError("opus: a damaged packet")),
             }
             self.grow(length, opus::RATE)?;
+            if length > roomy {
+                roomy = length * 2;
+                if !has_room((roomy * decoder.width() * size_of::<f32>()) as u64) {
+                    return Err(
+                        self.wrong(format!("memory has no room for more than {length} samples of each channel; cut the sound into parts"))
+                    );
+                }
+            }
         };
         let opus::Decoded { mut samples, head, late } = decoder.finish()?;
         let surplus = ends.map_or(self.padding, |ends| ends.opus_surplus(length)).min(last);

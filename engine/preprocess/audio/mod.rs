@@ -18,6 +18,7 @@ pub use decode::{MAX_SAMPLES, MIN_RATE, Waveform, decode_mono};
 pub use input::{Sound, read, read_within};
 pub use resample::{resample_array, resample_file};
 
+use formers_converters::content::has_room;
 use ndarray::{Array2, ArrayD};
 
 use crate::Result;
@@ -38,9 +39,20 @@ pub struct AudioFeatures {
 /// input it was.
 pub fn read_file(bytes: Vec<u8>, name: &str, sampling_rate: u32) -> Result<Vec<f32>> {
     let sound = decode_mono(bytes, name)?;
-    let samples = resample_file(&sound.samples, sound.sampling_rate, sampling_rate).map_err(|e| e.at(name))?;
+    let length = sound.samples.len();
+    // As it comes, as the model hears it, and a copy that is normalized.
+    let most = length as u64 * u64::from(sampling_rate) / u64::from(sound.sampling_rate.max(1));
+    if !has_room(most.saturating_mul(3 * size_of::<f32>() as u64)) {
+        let message =
+            format!("{name}: memory has no room for {} seconds of sound; cut it into parts", most / u64::from(sampling_rate.max(1)));
+        return Err(crate::Error::new(crate::ErrorKind::Media, message));
+    }
+    let samples = if sound.sampling_rate == sampling_rate {
+        sound.samples
+    } else {
+        resample_file(&sound.samples, sound.sampling_rate, sampling_rate).map_err(|e| e.at(name))?
+    };
     if samples.is_empty() {
-        let length = sound.samples.len();
         return Err(crate::Error::new(crate::ErrorKind::Media, format!("{name}: the sound is too short ({length} samples)")));
     }
     Ok(samples)

@@ -1,5 +1,6 @@
 //! Pixels of every kind become 8-bit RGB, with the arithmetic that Pillow has.
 
+use formers_converters::content::has_room;
 use image::RgbImage;
 
 use super::MAX_PIXELS;
@@ -10,12 +11,18 @@ pub(super) fn damaged(name: &str, reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Media, format!("{name}: the image is damaged or of an unsupported kind: {reason}"))
 }
 
-/// Refuses images without pixels and those with more than the limit, before anything is allocated for them.
+/// What decoding takes at most: four channels of 16 bits, or three of 32, and the colours that become of them.
+const BYTES_PER_PIXEL: u64 = 16;
+
+/// Refuses images without pixels and those with more than the limit or than memory has room for, before anything is allocated for them.
 pub(super) fn check_size(width: u32, height: u32, name: &str) -> Result<()> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 || pixels > MAX_PIXELS {
         let message = format!("{name}: an image of {width}x{height} pixels; up to {MAX_PIXELS} pixels are read");
         return Err(Error::new(ErrorKind::Media, message));
+    }
+    if !has_room(pixels * BYTES_PER_PIXEL) {
+        return Err(Error::new(ErrorKind::Media, format!("{name}: memory has no room for an image of {width}x{height} pixels")));
     }
     Ok(())
 }

@@ -35,6 +35,11 @@ impl OpusDecoder {
         Self { head, streams }
     }
 
+    /// How many numbers each sample is kept as, and the one that they become.
+    pub(super) fn width(&self) -> usize {
+        self.streams.iter().map(|stream| stream.channels.len()).sum::<usize>() + 1
+    }
+
     /// Decodes a packet and says how many samples it has; nothing where it is damaged.
     pub(super) fn decode(&mut self, mut data: &[u8]) -> Option<usize> {
         let mut packets = Vec::with_capacity(self.streams.len());

@@ -48,7 +48,9 @@ fn download(url: &str, limit: u64, timeout: Option<Duration>, whole: Duration) -
     let client = reqwest::blocking::Client::builder().connect_timeout(connect).timeout(silence).user_agent(http::USER_AGENT);
     let here = reqwest::Url::parse(url).is_ok_and(|url| http::is_here(&url));
     let client = if here { client.no_proxy() } else { client };
-    let mut response = client.build().and_then(|client| client.get(url).send()).map_err(network)?;
+    // It has a thread of its own, which the system may refuse.
+    let client = client.build().map_err(|error| Error::new(ErrorKind::Io, format!("{url}: {}", failure::with_causes(&error))))?;
+    let mut response = client.get(url).send().map_err(network)?;
     if !response.status().is_success() {
         let kind = if response.status().as_u16() == 404 { ErrorKind::NotFound } else { ErrorKind::Network };
         return Err(Error::new(kind, format!("{url}: the server answered {}", response.status())));

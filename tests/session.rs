@@ -416,6 +416,10 @@ fn endless(value: &str) -> Vec<u8> {
     let typed = |name: &str, dtype: u64| {
         let [mut port, mut tensor, mut kind] = [const { Vec::new() }; 3];
         write_integer(&mut tensor, 1, dtype);
+        if dtype != 1 {
+            // A single one.
+            write(&mut tensor, 2, &[]);
+        }
         write(&mut kind, 1, &tensor);
         write(&mut port, 1, name.as_bytes());
         write(&mut port, 2, &kind);

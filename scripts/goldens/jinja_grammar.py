@@ -121,7 +121,7 @@ SCOPES = r"""
 {% macro m(a) %}{{ kwargs }}{% endmacro %}{{ m(1, b=2, c=3) }}
 {% macro m(a) %}{{ a }}{% endmacro %}{{ m(a=1, a=2) }}~{% macro m(a) %}{{ kwargs }}{% endmacro %}{{ m(1, b=2, b=3) }}~{{ dict(a=1, a=2) }}~{{ s|replace(old='a', old='b', new='c') }}
 {% macro m(a) %}{{ kwargs }}{% endmacro %}{{ m(1, b=2, **{'b': 3}) }}~{{ dict(a=1, **{'a': 2}) }}~{{ namespace(a=1, a=2).a }}~{{ namespace(a=1, **{'a': 2}).a }}~{{ dict({'a': 1}, a=2) }}
-{% macro m() %}{{ caller(a=1, a=2) }}{% endmacro %}{% call(a) m() %}{{ a }}{% endcall %}~{{ 1 is divisibleby(num=1, num=2) }}~{{ 'x {a}'.format(a=1, a=2) }}~{{ {'a': 1, 'a': 2} }}
+{% macro m() %}{{ caller(a=1, a=2) }}{% endmacro %}{% call(a) m() %}{{ a }}{% endcall %}~{{ n is divisibleby(num=1, num=2) }}~{{ 'x {a}'.format(a=1, a=2) }}~{{ {'a': 1, 'a': 2} }}
 {% macro m(a) %}{{ varargs|length }}{{ kwargs.b }}{% endmacro %}{{ m(*l, **{'b': 5}) }}~{% macro m(*a) %}{% endmacro %}
 {% macro m(a, a) %}{% endmacro %}{{ m(1, 2) }}~{% macro m(a=1, b) %}{% endmacro %}
 {% macro m(a) %}{{ a }}{% endmacro %}{{ m(*[7]) }}{{ m(**{'a': 8}) }}~{% macro m(varargs) %}{{ varargs }}{% endmacro %}{{ m(1) }}

@@ -178,7 +178,7 @@ fn no_thread_at_all() {
         (&of_pictures, 0, ""),
         (&["convert", &generator, &out, "--dtype", "q4"], 0, ""),
         (&["chat", &chat], 1, "no thread"),
-        (&["run", "text-classification", "--model", "ada/none", "a"], 1, "ada/none"),
+        (&["run", "text-classification", "--model", "ada/none", "a"], 1, "a connection to the Hub"),
         (&["run", "image-classification", "--model", &images, "http://127.0.0.1:9/x.png"], 5, "starts no thread"),
         (&["run", "text-classification", "--model", &classifier, "--time-limit", "60", "a"], 1, "time limit"),
         (&["doctor"], 0, "starts no thread"),

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, SimpleVob, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory, panic_utils::catch_unwind};
+use serde_json::Value;
 
 use super::constraint::Constraint;
 use super::generating::OwnProcessors;
 use super::processors::{Processor, Row};
-use super::schema::{self, Prepared};
+use super::schema::{self, Manner};
 use crate::{Error, ErrorKind, Result};
 
 /// The stack on which constraints are read: each schema within another takes some of it, and so does each that one refers to.
@@ -48,14 +49,31 @@ impl Texts {
             return Ok(factory.clone());
         }
         let made = catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let vocabulary: TokEnv = Arc::new(ApproximateTokEnv::new(self.tree.with_eos_tokens(eos)));
+            let vocabulary: TokEnv = Arc::new(ApproximateTokEnv::new(self.ended_by(eos)));
             let mut factory = ParserFactory::new_simple(&vocabulary)?;
-            factory.quiet().limits_mut().verbose_errors = false;
+            let limits = factory.quiet().limits_mut();
+            limits.verbose_errors = false;
+            // A hundred thousand choices, and objects of thousands of optional properties.
+            limits.initial_lexer_fuel = 3_000_000;
+            limits.max_items_in_row = 20_000;
+            limits.step_max_items = 200_000;
             Ok(Arc::new(factory))
         }));
         let factory = made.map_err(|error| told(&error))?;
         *last = Some((eos.to_vec(), factory.clone()));
         Ok(factory)
+    }
+
+    /// The tree where these tokens end a text: none of them spells a part of one.
+    fn ended_by(&self, eos: &[u32]) -> TokTrie {
+        let spells = |token: &u32| self.tree.token(*token).first().is_some_and(|first| *first != TokTrie::SPECIAL_TOKEN_MARKER);
+        if !eos.iter().any(spells) {
+            return self.tree.with_eos_tokens(eos);
+        }
+        let mut kept = self.tree.alloc_token_set();
+        kept.set_all(true);
+        eos.iter().filter(|token| spells(token)).for_each(|token| kept.disallow_token(*token));
+        self.tree.filter(&kept).with_eos_tokens(eos)
     }
 
     pub(super) fn hold(&self, constraint: &Constraint, eos_token_id: &[i64]) -> std::result::Result<OwnProcessors, String> {
@@ -64,24 +82,12 @@ impl Texts {
         if eos.is_empty() {
             return Err("needs an eos_token_id to end the answer with, and the model has none".to_owned());
         }
-        let prepared = match constraint {
-            Constraint::JsonSchema(schema) => Some(schema::prepare(schema, false)?),
-            Constraint::CompactJson(schema) => Some(schema::prepare(schema, true)?),
-            _ => None,
-        };
-        let grammar = match (constraint, &prepared) {
-            (Constraint::Regex(regex), _) => TopLevelGrammar::from_regex(regex),
-            (Constraint::Grammar(lark), _) => TopLevelGrammar::from_lark(lark.clone()),
-            (_, Some(prepared)) => TopLevelGrammar::from_json_schema(prepared.schema.clone()),
-            _ => return Err("no constraint that is known".to_owned()),
-        };
         let factory = self.factory(&eos)?;
-        let start = with_stack(|| {
-            let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
-            let start = Matcher::new(Ok(parser.map_err(|error| told_of(&prepared, &error))?));
-            // What no text of this vocabulary meets is known before the model runs.
-            start.clone().compute_mask_or_eos().map_err(|error| told_of(&prepared, &error))?;
-            Ok(start)
+        let start = with_stack(|| match constraint {
+            Constraint::JsonSchema(schema) => schema_start(&factory, schema, false),
+            Constraint::CompactJson(schema) => schema_start(&factory, schema, true),
+            Constraint::Regex(regex) => start(&factory, TopLevelGrammar::from_regex(regex), told),
+            Constraint::Grammar(lark) => start(&factory, TopLevelGrammar::from_lark(lark.clone()), told),
         })?;
         let name = constraint.name();
         let start = Arc::new(Mutex::new(start));
@@ -90,6 +96,30 @@ impl Texts {
             vec![Box::new(Held { name, start: start.clone(), eos: eos.clone(), prompt, rows: Vec::new() }) as Box<dyn Processor>]
         }))
     }
+}
+
+/// Where every text of a schema begins.
+fn schema_start(factory: &ParserFactory, schema: &Value, compact: bool) -> std::result::Result<Matcher, String> {
+    let start = |spells_one_of| {
+        let prepared = schema::prepare(schema, Manner { compact, spells_one_of })?;
+        let grammar = TopLevelGrammar::from_json_schema(prepared.schema.clone());
+        start(factory, grammar, |error| prepared.told(&told(error)))
+    };
+    // What is written shorter is read sooner.
+    start(false).or_else(|error| if schema::is_about_one_of(&error) { start(true) } else { Err(error) })
+}
+
+/// Where every text of a grammar begins.
+fn start(
+    factory: &ParserFactory,
+    grammar: TopLevelGrammar,
+    told: impl Fn(&dyn std::fmt::Display) -> String,
+) -> std::result::Result<Matcher, String> {
+    let parser = catch_unwind(std::panic::AssertUnwindSafe(|| factory.create_parser(grammar)));
+    let start = Matcher::new(Ok(parser.map_err(|error| told(&error))?));
+    // What no text of this vocabulary meets is known before the model runs.
+    start.clone().compute_mask_or_eos().map_err(|error| told(&error))?;
+    Ok(start)
 }
 
 /// Runs where there is room for the deepest schema that is read.
@@ -101,22 +131,30 @@ fn with_stack<T: Send>(read: impl FnOnce() -> std::result::Result<T, String> + S
     })
 }
 
-/// What an error says, in the words of the schema where there is one.
-fn told_of(prepared: &Option<Prepared>, error: &impl std::fmt::Display) -> String {
-    let text = told(error);
-    prepared.as_ref().map_or(text.clone(), |prepared| prepared.told(&text))
-}
-
 /// Errors show what they are about, which may be long.
 const LONGEST_MESSAGE: usize = 300;
 
 /// What an error says, in one line: of a regular expression with marks beneath it, the line below those.
-fn told(error: &impl std::fmt::Display) -> String {
+fn told(error: &dyn std::fmt::Display) -> String {
     let text = format!("{error:#}").replace("<non-verbose/>", "");
-    let text = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&text);
+    // Behind it comes where the fault was found.
+    let text = text.split("<backtrace>").next().unwrap_or_default();
+    let text = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or(text);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text == "NoExtensionBias" {
         return "no text that the model's vocabulary can spell matches it".to_owned();
+    }
+    if let Some(fault) = text.strip_prefix("panic: ") {
+        return match fault.contains("symbols.len()") {
+            true => "it has too many parts: more than 65,000 rules".to_owned(),
+            false => format!("it cannot be read: {fault}"),
+        };
+    }
+    if text.contains("fuel exhausted") || text.contains("too many lexer states") || text.contains("too big (limit for this grammar") {
+        return "it has too many states: ask for shorter texts, smaller counts or fewer alternatives".to_owned();
+    }
+    if text.contains("items; max is") {
+        return "too many of its parts may come at one place: ask for fewer alternatives, or for fewer optional properties".to_owned();
     }
     if let Some((_, reference)) = text.split_once("without 'referencing' feature; ref ") {
         return format!("$ref {reference}: %json in a grammar has references of its own parts only, \"#/...\"");

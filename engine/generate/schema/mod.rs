@@ -1,10 +1,16 @@
 //! JSON schemas as llguidance reads them rightly: references found, keywords of all drafts in the words of the last one, numbers as it
 //! counts. What would make an answer that the schema does not allow is refused by its name.
 
+mod ahead;
+mod applicators;
+mod arrays;
+mod assertions;
 mod circles;
 mod draft;
+mod finite;
 mod formats;
 mod index;
+mod negation;
 mod numbers;
 mod objects;
 mod out;
@@ -29,13 +35,24 @@ pub(super) struct Prepared {
     pub(super) schema: Value,
     /// What the schemas in its `$defs` were called.
     names: Vec<String>,
+    /// Whether some values are left out that cannot be told from others.
+    leaves_out: bool,
 }
 
-/// A schema for the engine; `compact` JSON has no space between its parts.
+/// How a schema is prepared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// JSON has no space between its parts.
+    pub(super) compact: bool,
+    /// `oneOf` is written as what it means, where the engine cannot tell its schemas apart.
+    pub(super) spells_one_of: bool,
+}
+
+/// A schema for the engine.
 ///
 /// # Errors
 /// What cannot be held to.
-pub(super) fn prepare(schema: &Value, compact: bool) -> Result<Prepared, String> {
+pub(super) fn prepare(schema: &Value, manner: Manner) -> Result<Prepared, String> {
     let fields = match schema {
         Value::Bool(false) => return Err("nothing matches the schema false".to_owned()),
         Value::Bool(true) => &Map::new(),
@@ -50,8 +67,8 @@ pub(super) fn prepare(schema: &Value, compact: bool) -> Result<Prepared, String>
     let lenient = layout.get("lenient") == Some(&Value::Bool(true));
     let draft = fields.get("$schema").and_then(Value::as_str).and_then(Draft::named).unwrap_or(Draft::D2020);
     let (index, root) = Index::new(schema, draft)?;
-    let rewritten = Rewriter::new(index, root, lenient).run()?;
-    if compact {
+    let rewritten = Rewriter::new(index, root, lenient, manner.spells_one_of).run()?;
+    if manner.compact {
         layout.remove("whitespace_pattern");
         layout.insert("whitespace_flexible".into(), json!(false));
     } else if !layout.contains_key("whitespace_flexible") {
@@ -63,20 +80,34 @@ pub(super) fn prepare(schema: &Value, compact: bool) -> Result<Prepared, String>
     }
     let mut schema = rewritten.schema;
     schema.insert(LAYOUT.to_owned(), Value::Object(layout));
-    Ok(Prepared { schema: Value::Object(schema), names: rewritten.names })
+    Ok(Prepared { schema: Value::Object(schema), names: rewritten.names, leaves_out: rewritten.leaves_out })
+}
+
+/// Whether a message of the engine is that it cannot tell the schemas of a `oneOf` apart.
+pub(super) fn is_about_one_of(message: &str) -> bool {
+    message.contains("oneOf constraints are not supported")
 }
 
 impl Prepared {
     /// What the engine says, in the words of the schema and of what can be done.
     pub(super) fn told(&self, message: &str) -> String {
-        if message.contains("oneOf constraints are not supported") {
-            return "oneOf: whether only one of its schemas fits cannot be told while an answer is written: write anyOf, or require a property with another const in each".to_owned();
-        }
         if message.contains("circular references with sibling keys") {
             return "$ref: a schema that refers to itself with other keywords beside cannot be held to: put those into a schema of their own".to_owned();
         }
         if message.contains("min/maxProperties only supported") {
             return "minProperties, maxProperties: can be held to only where all named properties are required".to_owned();
+        }
+        if message.contains("schema too large") || message.contains("stack level exceeded") {
+            return format!(
+                "it has too many schemas, those that hold together (allOf, anyOf, oneOf, $ref, if) counted in each combination: more than {} in all",
+                rewrite::MOST
+            );
+        }
+        if message.contains("Unable to determine if regex is empty") {
+            return "minLength, maxLength: whether a text so long matches the pattern or format beside cannot be told: leave them out, and check the answer".to_owned();
+        }
+        if self.leaves_out && message.contains("Unsatisfiable") {
+            return applicators::UNTOLD.to_owned();
         }
         let mut told = message.replace(patterns::NO_LINE_END, ".");
         // The longest names first: d1 begins d10.

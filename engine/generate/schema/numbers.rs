@@ -137,7 +137,12 @@ impl Step {
         let text = float.to_string();
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         let digits = format!("{whole}{fraction}").parse().ok()?;
-        Some(Self { digits, places: u32::try_from(fraction.len()).ok().filter(|places| *places <= 9)? })
+        Some(Self { digits, places: u32::try_from(fraction.len()).ok()? }).filter(Self::is_counted)
+    }
+
+    /// Whether what is left of a number fits into the 32 bits of the engine at each of its digits, and takes few enough values.
+    fn is_counted(&self) -> bool {
+        self.places <= 8 && self.digits <= 1_000_000 && 10 * u64::from(self.digits) + 9 * 10_u64.pow(self.places) <= u64::from(u32::MAX)
     }
 
     fn multiplied(mut float: f64) -> Option<Self> {
@@ -157,7 +162,8 @@ impl Step {
         let largest = scaled.iter().max().copied().unwrap_or(1);
         scaled.iter().all(|step| {
             multiple = (multiple / gcd(multiple, *step)).saturating_mul(*step);
-            multiple.saturating_mul(largest) <= u64::from(u32::MAX)
+            let counted = u32::try_from(multiple).is_ok_and(|digits| Self { digits, places }.is_counted());
+            counted && multiple.saturating_mul(largest) <= u64::from(u32::MAX)
         })
     }
 }
@@ -166,8 +172,27 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
-/// Whether the numbers of a value are what floats of 64 bits hold, which is what the engine compares.
+/// The most parts of a list or an object that is a constant.
+const MOST_PARTS: usize = 10_000;
+
+/// A constant as the engine takes it.
 pub(super) fn constant(keyword: &str, value: &Value) -> Result<Value, String> {
+    match parts(value) > MOST_PARTS {
+        true => Err(format!("{keyword}: a value of more than {MOST_PARTS} parts cannot be held to")),
+        false => exact(keyword, value),
+    }
+}
+
+fn parts(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(parts).sum::<usize>() + 1,
+        Value::Object(fields) => fields.values().map(parts).sum::<usize>() + 1,
+        _ => 1,
+    }
+}
+
+/// Whether the numbers of a value are what floats of 64 bits hold, which is what the engine compares.
+fn exact(keyword: &str, value: &Value) -> Result<Value, String> {
     match value {
         Value::Number(number) => {
             let exact = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
@@ -185,9 +210,9 @@ pub(super) fn constant(keyword: &str, value: &Value) -> Result<Value, String> {
                 _ => Err(format!("{keyword}: {number} is no number of 64 bits")),
             }
         }
-        Value::Array(items) => items.iter().map(|item| constant(keyword, item)).collect(),
+        Value::Array(items) => items.iter().map(|item| exact(keyword, item)).collect(),
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, field)| Ok((name.clone(), constant(keyword, field)?)));
+            let fields = fields.iter().map(|(name, field)| Ok((name.clone(), exact(keyword, field)?)));
             Ok(Value::Object(fields.collect::<Result<_, String>>()?))
         }
         _ => Ok(value.clone()),

@@ -6,12 +6,18 @@ use serde_json::{Map, Value};
 #[derive(Default)]
 pub(super) struct Out {
     pub(super) asserted: Map<String, Value>,
+    /// Properties that patterns name.
+    pub(super) named: Vec<(String, Value)>,
     applied: Map<String, Value>,
     all_of: Vec<Value>,
     applied_first: bool,
 }
 
 impl Out {
+    pub(super) fn assert(&mut self, keyword: &str, value: Value) {
+        self.asserted.insert(keyword.to_owned(), value);
+    }
+
     pub(super) fn apply(&mut self, keyword: &str, value: Value) {
         self.applied_first |= self.asserted.is_empty();
         self.applied.insert(keyword.to_owned(), value);
@@ -24,7 +30,7 @@ impl Out {
     }
 
     pub(super) fn into_value(self) -> Map<String, Value> {
-        let Self { asserted, mut applied, all_of, applied_first } = self;
+        let Self { asserted, mut applied, all_of, applied_first, .. } = self;
         if !all_of.is_empty() {
             applied.insert("allOf".into(), Value::Array(all_of));
         }

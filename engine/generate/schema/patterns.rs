@@ -8,20 +8,27 @@ const WORDS: &str = "0-9A-Za-z_";
 const SPACES: &str = r"\t\n\x0B\x0C\r\x20\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 /// What a dot matches.
 pub(super) const NO_LINE_END: &str = r"[^\n\r\x{2028}\x{2029}]";
-const ANYTHING: &str = r"[\x{0}-\x{10FFFF}]";
-const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
+pub(super) const ANYTHING: &str = r"[\x{0}-\x{10FFFF}]";
+pub(super) const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// A pattern for the engine.
 ///
 /// # Errors
 /// What the engine has not, such as looking ahead and back.
 pub(super) fn translated(pattern: &str) -> Result<String, String> {
-    let mut reader = Reader { rest: pattern.chars().peekable(), out: String::new() };
+    let mut reader = Reader::new(pattern);
     reader.all()?;
     Ok(reader.out)
 }
 
-struct Reader<'p> {
+/// A pattern of the engine for texts of so many characters.
+pub(super) fn long(least: u64, most: Option<u64>) -> String {
+    format!("^{ANYTHING}{{{least},{}}}$", most.map_or(String::new(), |most| most.to_string()))
+}
+
+/// Reads a pattern.
+pub(super) struct Reader<'p> {
+    pattern: &'p str,
     rest: Peekable<Chars<'p>>,
     out: String,
 }
@@ -33,7 +40,48 @@ enum Escape {
     Class(String, bool),
 }
 
-impl Reader<'_> {
+impl<'p> Reader<'p> {
+    pub(super) fn new(pattern: &'p str) -> Self {
+        Self { pattern, rest: pattern.chars().peekable(), out: String::new() }
+    }
+
+    /// What is not read yet.
+    pub(super) fn rest(&self) -> &'p str {
+        let left: usize = self.rest.clone().map(char::len_utf8).sum();
+        self.pattern.get(self.pattern.len() - left..).unwrap_or_default()
+    }
+
+    /// A character that stands for itself.
+    pub(super) fn character(&mut self) -> Option<char> {
+        let c = match self.rest.next()? {
+            '\\' => match self.escape(false).ok()? {
+                Escape::Char(c) => c,
+                Escape::Class(..) => return None,
+            },
+            '.' | '[' | ']' | '(' | ')' | '{' | '}' | '|' | '*' | '+' | '?' | '^' | '$' => return None,
+            c => c,
+        };
+        Some(c)
+    }
+
+    /// A character or a class, as the engine writes it.
+    pub(super) fn atom(&mut self) -> Option<String> {
+        if self.read("[") {
+            self.class().ok()?;
+            return Some(std::mem::take(&mut self.out));
+        }
+        let mut ahead = Self { pattern: self.pattern, rest: self.rest.clone(), out: String::new() };
+        if ahead.read("\\")
+            && let Ok(Escape::Class(inside, turned)) = ahead.escape(false)
+        {
+            *self = ahead;
+            return Some(class(&inside, turned));
+        }
+        let mut out = String::new();
+        push(&mut out, self.character()?);
+        Some(out)
+    }
+
     fn all(&mut self) -> Result<(), String> {
         while let Some(c) = self.rest.next() {
             match c {
@@ -210,12 +258,13 @@ impl Reader<'_> {
     }
 }
 
-fn class(inside: &str, turned: bool) -> String {
+/// A class of characters.
+pub(super) fn class(inside: &str, turned: bool) -> String {
     format!("[{}{inside}]", if turned { "^" } else { "" })
 }
 
 /// Adds a character that stands for itself.
-fn push(out: &mut String, c: char) {
+pub(super) fn push(out: &mut String, c: char) {
     if c.is_control() {
         out.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
         return;

@@ -4,17 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::draft::Draft;
-use super::formats::{self, Format};
 use super::index::{DEEPEST, Index, Place};
-use super::numbers::{self, Step};
+use super::numbers::Step;
 use super::out::Out;
-use super::{circles, objects, patterns, short};
+use super::{applicators, arrays, assertions, circles, objects, short};
 
 /// The most schemas, those that are read in several places counted in each.
-const MOST: usize = 50_000;
-
-const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+pub(super) const MOST: usize = 50_000;
 
 /// What a schema in `$defs` is referred to with.
 pub(super) fn reference_to(number: usize) -> String {
@@ -28,6 +24,16 @@ pub(super) struct Rewritten {
     pub(super) names: Vec<String>,
     /// Whether objects have named properties beside others.
     pub(super) has_open_names: bool,
+    /// Whether some values are left out that cannot be told from others.
+    pub(super) leaves_out: bool,
+}
+
+/// The schema whose keywords are read.
+#[derive(Clone, Copy)]
+pub(super) struct At<'r, 's> {
+    pub(super) fields: &'s Map<String, Value>,
+    pub(super) place: &'r Place<'s>,
+    pub(super) depth: usize,
 }
 
 /// Rewrites a schema and those that it refers to.
@@ -35,7 +41,7 @@ pub(super) struct Rewriter<'s> {
     index: Index<'s>,
     root: Place<'s>,
     /// Whether what cannot be held to is left out.
-    lenient: bool,
+    pub(super) lenient: bool,
     numbers: HashMap<*const Value, usize>,
     names: Vec<String>,
     open: Vec<(usize, Place<'s>)>,
@@ -43,11 +49,17 @@ pub(super) struct Rewriter<'s> {
     current: usize,
     /// Which schemas hold where others hold.
     edges: Vec<(usize, usize)>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// Whether schemas hold together.
     combines: bool,
+    /// How many names and patterns of properties there are, and whether some objects count theirs.
+    pub(super) named: usize,
+    pub(super) patterned: usize,
+    pub(super) counts_names: bool,
+    pub(super) leaves_out: bool,
     has_open_names: bool,
     inlining: bool,
+    spells_one_of: bool,
     count: usize,
 }
 
@@ -55,7 +67,7 @@ pub(super) struct Rewriter<'s> {
 const ROOT: usize = usize::MAX;
 
 impl<'s> Rewriter<'s> {
-    pub(super) fn new(index: Index<'s>, root: Place<'s>, lenient: bool) -> Self {
+    pub(super) fn new(index: Index<'s>, root: Place<'s>, lenient: bool, spells_one_of: bool) -> Self {
         Self {
             index,
             root,
@@ -67,8 +79,13 @@ impl<'s> Rewriter<'s> {
             edges: Vec::new(),
             steps: Vec::new(),
             combines: false,
+            named: 0,
+            patterned: 0,
+            counts_names: false,
+            leaves_out: false,
             has_open_names: false,
             inlining: false,
+            spells_one_of,
             count: 0,
         }
     }
@@ -94,12 +111,15 @@ impl<'s> Rewriter<'s> {
         if self.combines && !Step::meet(&self.steps) {
             return Err("multipleOf: steps that are asked for together have too many digits to be held to".to_owned());
         }
+        if self.combines {
+            objects::are_few(self.named, self.patterned, self.counts_names, 3)?;
+        }
         schema.insert("$defs".into(), Value::Object(definitions));
-        Ok(Rewritten { schema, names: self.names, has_open_names: self.has_open_names })
+        Ok(Rewritten { schema, names: self.names, has_open_names: self.has_open_names, leaves_out: self.leaves_out })
     }
 
     /// A schema below another one, about the same value.
-    fn beside(&mut self, value: &'s Value, within: &Place<'s>, depth: usize) -> Result<Value, String> {
+    pub(super) fn beside(&mut self, value: &'s Value, within: &Place<'s>, depth: usize) -> Result<Value, String> {
         self.combines = true;
         let place = self.index.place(value, within);
         self.schema(&place, depth + 1)
@@ -116,21 +136,13 @@ impl<'s> Rewriter<'s> {
     }
 
     fn schema(&mut self, place: &Place<'s>, depth: usize) -> Result<Value, String> {
-        self.count += 1;
-        if self.count > MOST || depth > DEEPEST {
-            return Err(format!("it has more than {MOST} schemas, or {DEEPEST} in each other"));
-        }
-        let fields = match place.schema {
-            Value::Bool(all) => return Ok(Value::Bool(*all)),
-            Value::Object(fields) => fields,
-            other => return Err(format!("a schema is an object or a boolean, not {}", short(other))),
-        };
+        let Some(fields) = self.begin(place, depth)? else { return Ok(place.schema.clone()) };
         if let Some(reference) = fields.get("$ref").filter(|_| place.draft.ref_alone()) {
             return self.reference("$ref", reference, place);
         }
         let mut out = Out::default();
         for (keyword, value) in fields.iter().filter(|(keyword, _)| place.draft.knows(keyword)) {
-            self.keyword(&mut out, keyword, value, fields, place, depth).map_err(|error| match error.split_once(": ") {
+            self.keyword(&mut out, keyword, value, At { fields, place, depth }).map_err(|error| match error.split_once(": ") {
                 Some((named, _)) if named == keyword => error,
                 _ => format!("{keyword}: {error}"),
             })?;
@@ -139,138 +151,46 @@ impl<'s> Rewriter<'s> {
         Ok(Value::Object(out.into_value()))
     }
 
-    fn keyword(
-        &mut self,
-        out: &mut Out,
-        keyword: &str,
-        value: &'s Value,
-        fields: &'s Map<String, Value>,
-        place: &Place<'s>,
-        depth: usize,
-    ) -> Result<(), String> {
+    /// The fields of a schema that is read now; `None` where it is a boolean.
+    pub(super) fn begin(&mut self, place: &Place<'s>, depth: usize) -> Result<Option<&'s Map<String, Value>>, String> {
+        self.count += 1;
+        if self.count > MOST || depth > DEEPEST {
+            return Err(format!("it has more than {MOST} schemas, or {DEEPEST} in each other"));
+        }
+        match place.schema {
+            Value::Bool(_) => Ok(None),
+            Value::Object(fields) => Ok(Some(fields)),
+            other => Err(format!("a schema is an object or a boolean, not {}", short(other))),
+        }
+    }
+
+    /// What a keyword says.
+    fn keyword(&mut self, out: &mut Out, keyword: &str, value: &'s Value, at: At<'_, 's>) -> Result<(), String> {
         match keyword {
             "$ref" | "$dynamicRef" | "$recursiveRef" => {
                 self.combines = true;
-                let reference = self.reference(keyword, value, place)?;
+                let reference = self.reference(keyword, value, at.place)?;
                 out.and(reference);
+                Ok(())
             }
-            "allOf" => {
-                for schema in list(value)? {
-                    let schema = self.beside(schema, place, depth)?;
-                    out.and(schema);
-                }
-            }
-            "anyOf" => {
-                let schemas = list(value)?.iter().map(|schema| self.beside(schema, place, depth));
-                let schemas = schemas.collect::<Result<Vec<_>, _>>()?;
-                out.apply(keyword, Value::Array(schemas));
-            }
-            "oneOf" => {
-                let schemas = list(value)?.iter().map(|schema| self.inlined(schema, place, depth));
-                let schemas = schemas.collect::<Result<Vec<_>, _>>()?;
-                out.apply(keyword, Value::Array(schemas));
-            }
-            "not" => match value {
-                Value::Bool(false) => {}
-                Value::Bool(true) => out.and(json!(false)),
-                Value::Object(fields) if fields.is_empty() => out.and(json!(false)),
-                _ => return self.refuse(keyword),
-            },
-            "if" => match (value, fields.get("then"), fields.get("else")) {
-                (_, None, None) | (Value::Bool(true), None, _) | (Value::Bool(false), _, None) => {}
-                (Value::Bool(true), Some(then), _) | (Value::Bool(false), _, Some(then)) => {
-                    let then = self.beside(then, place, depth)?;
-                    out.and(then);
-                }
-                _ => return self.refuse(keyword),
-            },
-            "const" => out.apply(keyword, numbers::constant(keyword, value)?),
-            "enum" => {
-                let values = list(value)?.iter().map(|value| numbers::constant(keyword, value));
-                out.apply(keyword, values.collect::<Result<_, _>>()?);
-            }
-            "type" => {
-                out.asserted.insert(keyword.to_owned(), types(value)?);
-            }
-            "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
-                let listed =
-                    |name: &str| fields.get("type").is_some_and(|t| t == name || t.as_array().is_some_and(|t| t.contains(&json!(name))));
-                out.asserted.extend(numbers::bounds(fields, listed("integer") && !listed("number"))?);
-            }
-            "multipleOf" => {
-                let (value, step) = numbers::step(value)?;
-                self.steps.push(step);
-                out.asserted.insert(keyword.to_owned(), value);
-            }
-            "minLength" | "minItems" | "minProperties" => {
-                out.asserted.insert(keyword.to_owned(), json!(numbers::at_least(keyword, value)?));
-            }
-            "maxLength" | "maxItems" | "maxProperties" => {
-                out.asserted.insert(keyword.to_owned(), json!(numbers::at_most(keyword, value)?));
-            }
-            "pattern" => {
-                out.asserted.insert(keyword.to_owned(), json!(pattern(value)?));
-            }
-            "format" => match formats::read(value, self.lenient)? {
-                Some(Format::Known(name)) => drop(out.asserted.insert(keyword.to_owned(), json!(name))),
-                Some(Format::Pattern(pattern)) => out.and(json!({"pattern": pattern})),
-                None => {}
-            },
-            "items" => self.items(out, value, fields, place, depth)?,
-            "prefixItems" => {
-                let items = list(value)?.iter().map(|schema| self.inside(schema, place, depth));
-                let items = items.collect::<Result<_, _>>()?;
-                out.asserted.insert(keyword.to_owned(), items);
-            }
-            "uniqueItems" => {
-                let few = fields.get("maxItems").and_then(Value::as_f64).is_some_and(|most| most <= 1.0);
-                if value != &Value::Bool(false) && !few {
-                    return self.refuse(keyword);
-                }
-            }
-            "contains" => {
-                let none_needed = fields.get("minContains").and_then(Value::as_f64) == Some(0.0) && place.draft >= Draft::D2019;
-                if !(none_needed && fields.get("maxContains").is_none()) {
-                    return self.refuse(keyword);
-                }
-            }
-            _ => objects::keyword(self, out, keyword, value, fields, place, depth)?,
+            "allOf" | "anyOf" | "oneOf" | "not" | "if" => applicators::keyword(self, out, keyword, value, at),
+            "items" | "prefixItems" | "uniqueItems" | "contains" | "unevaluatedItems" => arrays::keyword(self, out, keyword, value, at),
+            "properties"
+            | "patternProperties"
+            | "additionalProperties"
+            | "required"
+            | "propertyNames"
+            | "dependentRequired"
+            | "dependentSchemas"
+            | "dependencies"
+            | "unevaluatedProperties" => objects::keyword(self, out, keyword, value, at),
+            _ => assertions::keyword(self, out, keyword, value, at.fields),
         }
-        Ok(())
-    }
-
-    /// The schemas of an array, which older drafts give by place in `items`.
-    fn items(
-        &mut self,
-        out: &mut Out,
-        value: &'s Value,
-        fields: &'s Map<String, Value>,
-        place: &Place<'s>,
-        depth: usize,
-    ) -> Result<(), String> {
-        let Value::Array(by_place) = value else {
-            let items = self.inside(value, place, depth)?;
-            out.asserted.insert("items".into(), items);
-            return Ok(());
-        };
-        let items = by_place.iter().map(|schema| self.inside(schema, place, depth)).collect::<Result<_, _>>()?;
-        out.asserted.insert("prefixItems".into(), items);
-        if let Some(rest) = fields.get("additionalItems") {
-            let rest = self.inside(rest, place, depth)?;
-            out.asserted.insert("items".into(), rest);
-        }
-        Ok(())
     }
 
     /// A reference, to a schema that is read once.
     fn reference(&mut self, keyword: &str, value: &Value, from: &Place<'s>) -> Result<Value, String> {
-        let text = value.as_str().ok_or_else(|| format!("{keyword}: {} is no text", short(value)))?;
-        let resolved = match keyword {
-            "$dynamicRef" => self.index.resolve_dynamic(text, from),
-            "$recursiveRef" => self.index.resolve_recursive(text, from),
-            _ => self.index.resolve(text, from),
-        };
-        let target = resolved.map_err(|error| format!("{keyword}: {}: {error}", short(value)))?;
+        let target = self.target(keyword, value, from)?;
         if let Value::Bool(all) = target.schema {
             return Ok(Value::Bool(*all));
         }
@@ -281,7 +201,7 @@ impl<'s> Rewriter<'s> {
         let number = self.numbers.get(&target.key()).copied().unwrap_or_else(|| {
             let number = self.names.len();
             self.numbers.insert(target.key(), number);
-            self.names.push(text.to_owned());
+            self.names.push(value.as_str().unwrap_or_default().to_owned());
             self.open.push((number, target));
             number
         });
@@ -289,8 +209,19 @@ impl<'s> Rewriter<'s> {
         Ok(json!({"$ref": reference_to(number)}))
     }
 
+    /// What a reference means.
+    pub(super) fn target(&self, keyword: &str, value: &Value, from: &Place<'s>) -> Result<Place<'s>, String> {
+        let text = value.as_str().ok_or_else(|| format!("{keyword}: {} is no text", short(value)))?;
+        let resolved = match keyword {
+            "$dynamicRef" => self.index.resolve_dynamic(text, from),
+            "$recursiveRef" => self.index.resolve_recursive(text, from),
+            _ => self.index.resolve(text, from),
+        };
+        resolved.map_err(|error| format!("{keyword}: {}: {error}", short(value)))
+    }
+
     /// One of several, of which the engine must see that they exclude each other: what it refers to is put in its place.
-    fn inlined(&mut self, value: &'s Value, within: &Place<'s>, depth: usize) -> Result<Value, String> {
+    pub(super) fn inlined(&mut self, value: &'s Value, within: &Place<'s>, depth: usize) -> Result<Value, String> {
         let mut place = self.index.place(value, within);
         while let Some(fields) = place.schema.as_object().filter(|_| !self.inlining) {
             let reference = fields.get("$ref").filter(|_| fields.len() == 1 || place.draft.ref_alone()).and_then(Value::as_str);
@@ -320,6 +251,15 @@ impl<'s> Rewriter<'s> {
         self.has_open_names = true;
     }
 
+    /// Whether `oneOf` is written as what it means, which is longer.
+    pub(super) fn spells_one_of(&self) -> bool {
+        self.spells_one_of
+    }
+
+    pub(super) fn place(&self, schema: &'s Value, within: &Place<'s>) -> Place<'s> {
+        self.index.place(schema, within)
+    }
+
     /// The schema that a schema of `propertyNames` is, behind its references.
     pub(super) fn behind_references(&self, value: &'s Value, within: &Place<'s>) -> Place<'s> {
         let mut place = self.index.place(value, within);
@@ -334,30 +274,6 @@ impl<'s> Rewriter<'s> {
     }
 }
 
-fn list(value: &Value) -> Result<&Vec<Value>, String> {
+pub(super) fn list(value: &Value) -> Result<&Vec<Value>, String> {
     value.as_array().ok_or_else(|| format!("{} is no list", short(value)))
-}
-
-pub(super) fn pattern(value: &Value) -> Result<String, String> {
-    let text = value.as_str().ok_or_else(|| format!("{} is no text", short(value)))?;
-    patterns::translated(text).map_err(|error| format!("{}: {error}", short(value)))
-}
-
-/// The types of a schema; integers are numbers.
-fn types(value: &Value) -> Result<Value, String> {
-    let names = match value {
-        Value::Array(names) => names.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    if let Some(unknown) = names.iter().find(|name| !name.as_str().is_some_and(|name| TYPES.contains(&name))) {
-        return Err(format!("{} is none of {}", short(unknown), TYPES.join(", ")));
-    }
-    let mut kept: Vec<&Value> = Vec::new();
-    for name in names {
-        let is_number = name == "integer" && names.contains(&json!("number"));
-        if !is_number && !kept.contains(&name) {
-            kept.push(name);
-        }
-    }
-    Ok(json!(kept))
 }

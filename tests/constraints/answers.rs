@@ -1,16 +1,15 @@
-//! Answers that match a JSON schema, a regular expression or a grammar, whatever the model would rather say.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! What models write under a constraint, in every way of choosing tokens.
 
 use std::path::{Path, PathBuf};
 
-use formers::generate::processors::{Processor, Row};
-use formers::generate::{Constraint, Vocabulary};
+use formers::generate::Constraint;
 use formers::model::Pretrained;
 use formers::pipelines::text_generation::{Options as Call, Part, Prompt};
 use formers::pipelines::{Pipeline, Text2TextGeneration, TextGeneration, Translation, text2text_generation, translation};
 use formers::{ErrorKind, Options};
 use serde_json::{Map, Value, json};
+
+use super::{Check, constraints, is_json, is_plate, is_sum, person};
 
 fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(name)
@@ -18,77 +17,6 @@ fn model(name: &str) -> PathBuf {
 
 fn open(name: &str) -> TextGeneration {
     TextGeneration::load(&Pretrained::open(Options::new(model(name).to_string_lossy())).unwrap()).unwrap()
-}
-
-fn person() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "maxLength": 5},
-            "age": {"type": "integer", "minimum": 0, "maximum": 120},
-            "likes": {"type": "array", "items": {"enum": ["tea", "milk", null]}, "minItems": 1, "maxItems": 3},
-            "home": {"$ref": "#/$defs/home"},
-        },
-        "required": ["name", "age", "likes", "home"],
-        "additionalProperties": false,
-        "$defs": {"home": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"], "additionalProperties": false}]}},
-    })
-}
-
-/// Whether a text is a person.
-fn is_person(text: &str) -> bool {
-    let Ok(Value::Object(person)) = serde_json::from_str::<Value>(text) else { return false };
-    let home = &person["home"];
-    person.keys().eq(["name", "age", "likes", "home"])
-        && person["name"].as_str().is_some_and(|name| name.chars().count() <= 5)
-        && person["age"].as_u64().is_some_and(|age| age <= 120)
-        && person["likes"].as_array().is_some_and(|likes| {
-            (1..=3).contains(&likes.len()) && likes.iter().all(|like| [json!("tea"), json!("milk"), Value::Null].contains(like))
-        })
-        && (home.is_null() || home.as_object().is_some_and(|home| home.keys().eq(["x"]) && home["x"].is_boolean()))
-}
-
-/// `[a-z]{2,4}-[0-9]{3}`
-fn is_plate(text: &str) -> bool {
-    let Some((letters, digits)) = text.split_once('-') else { return false };
-    (2..=4).contains(&letters.len())
-        && letters.bytes().all(|b| b.is_ascii_lowercase())
-        && digits.len() == 3
-        && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
-const SUM: &str = "start: number (sign number){1,3}\nsign: \" + \" | \" - \"\nnumber: /[0-9]{1,2}/ | \"(\" number sign number \")\"";
-
-/// Whether a text is a sum of `SUM`, brackets left out of the count.
-fn is_sum(text: &str) -> bool {
-    let depth = text.chars().try_fold(0i32, |depth, c| match c {
-        '(' => Some(depth + 1),
-        ')' => (depth > 0).then(|| depth - 1),
-        '0'..='9' | ' ' | '+' | '-' => Some(depth),
-        _ => None,
-    });
-    let plain: String = text.chars().filter(|c| !"()".contains(*c)).collect();
-    let parts: Vec<&str> = plain.split([' ']).collect();
-    let is_number = |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    depth == Some(0)
-        && parts.len() >= 3
-        && parts.len() % 2 == 1
-        && parts.iter().step_by(2).all(is_number)
-        && parts.iter().skip(1).step_by(2).all(|p| ["+", "-"].contains(p))
-}
-
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok()
-}
-
-type Check = fn(&str) -> bool;
-
-fn constraints() -> Vec<(Constraint, Check)> {
-    vec![
-        (Constraint::JsonSchema(person()), is_person),
-        (Constraint::Regex(r"[a-z]{2,4}-[0-9]{3}".into()), is_plate),
-        (Constraint::Grammar(SUM.into()), is_sum),
-    ]
 }
 
 fn call(constraint: &Constraint, generation: Value) -> Call {
@@ -275,138 +203,6 @@ fn forced_answers_come_in_parts() {
     }
 }
 
-/// All bytes, some words and, last, a special token, the end and a token without text.
-fn vocabulary() -> (Vocabulary, Vec<Vec<u8>>, usize) {
-    let words = ["tea", "{\"", "\":", "name\"", " + ", "ab", "12", "\": \"", "null", "}", "é", "\"}"];
-    let bytes = (0..=u8::MAX).map(|byte| vec![byte]);
-    let texts: Vec<Vec<u8>> = bytes.chain(words.map(|word| word.as_bytes().to_vec())).collect();
-    let mut tokens: Vec<(Vec<u8>, bool)> = texts.iter().map(|text| (text.clone(), false)).collect();
-    tokens.push((b"<|tool|>".to_vec(), true));
-    tokens.push((b"</s>".to_vec(), true));
-    tokens.push((Vec::new(), false));
-    let eos = tokens.len() - 2;
-    (Vocabulary::new(tokens).unwrap(), texts, eos)
-}
-
-fn allowed(processor: &mut dyn Processor, history: &[u32], size: usize) -> Vec<usize> {
-    let mut logits = vec![0.0; size];
-    processor.process(&Row { history, ..Row::default() }, &mut logits).unwrap();
-    (0..size).filter(|token| logits[*token] == 0.0).collect()
-}
-
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
-    }
-}
-
-/// Whatever is chosen of what is allowed, there is a way on, and it ends in a text that matches.
-#[test]
-fn every_way_leads_to_an_end() {
-    let (vocabulary, texts, eos) = vocabulary();
-    let mut chance = Chance(7);
-    for (constraint, matches) in constraints() {
-        let make = vocabulary.hold(&constraint, &[eos as i64]).unwrap();
-        for _ in 0..40 {
-            let mut processor = make(2).swap_remove(0);
-            let mut history = vec![0, 1];
-            loop {
-                let ways = allowed(processor.as_mut(), &history, eos + 2);
-                assert!(!ways.is_empty() && history.len() < 2000, "{constraint:?} {history:?}");
-                let way = ways[chance.below(ways.len())];
-                assert!(way < texts.len() || way == eos, "a special token in {constraint:?}");
-                if way == eos {
-                    break;
-                }
-                history.push(way as u32);
-            }
-            let text: Vec<u8> = history[2..].iter().flat_map(|token| texts[*token as usize].clone()).collect();
-            let text = String::from_utf8(text).unwrap();
-            assert!(matches(&text), "{constraint:?}: {text:?}");
-        }
-    }
-}
-
-/// All that matches can be written, however it is cut into tokens, and the end comes where it is complete and not before.
-#[test]
-fn every_prefix_of_what_matches_is_accepted() {
-    let (vocabulary, texts, eos) = vocabulary();
-    let mut chance = Chance(11);
-    let cases: [(Constraint, Check, &str); 6] = [
-        (
-            Constraint::JsonSchema(person()),
-            is_person,
-            "{\"name\": \"é\\n\", \"age\": 12, \"likes\": [\"tea\", null], \"home\": {\"x\": true}}",
-        ),
-        (Constraint::JsonSchema(person()), is_person, "{\"name\":\"\",\"age\":0,\"likes\":[\"milk\"],\"home\":null}"),
-        (
-            Constraint::JsonSchema(person()),
-            is_person,
-            "{\n  \"name\": \"abcde\",\n  \"age\": 120,\n  \"likes\": [\n    \"tea\"\n  ],\n  \"home\": null\n}",
-        ),
-        (Constraint::JsonSchema(json!({})), is_json, "[{\"a\": [1.5e-3, \"\\\"\\n\"]}, false]"),
-        (Constraint::Regex(r"[a-z]{2,4}-[0-9]{3}".into()), is_plate, "ab-123"),
-        (Constraint::Grammar(SUM.into()), is_sum, "1 + (12 - 3) + 4"),
-    ];
-    for (constraint, matches, text) in cases {
-        let make = vocabulary.hold(&constraint, &[eos as i64]).unwrap();
-        for _ in 0..5 {
-            let mut processor = make(0).swap_remove(0);
-            let (mut history, mut rest) = (Vec::<u32>::new(), text.as_bytes());
-            while !rest.is_empty() {
-                let ways = allowed(processor.as_mut(), &history, eos + 2);
-                let before = std::str::from_utf8(&text.as_bytes()[..text.len() - rest.len()]);
-                assert_eq!(ways.contains(&eos), before.is_ok_and(matches), "{text} ends at {:?}", String::from_utf8_lossy(rest));
-                let fitting: Vec<usize> = (0..texts.len()).filter(|token| rest.starts_with(&texts[*token])).collect();
-                assert!(fitting.iter().all(|token| ways.contains(token)), "{text} at {:?}", String::from_utf8_lossy(rest));
-                let token = fitting[chance.below(fitting.len())];
-                history.push(token as u32);
-                rest = &rest[texts[token].len()..];
-            }
-            assert!(allowed(processor.as_mut(), &history, eos + 2).contains(&eos), "{text} does not end");
-        }
-    }
-}
-
-/// Beams go on from any beam of the step before.
-#[test]
-fn rows_go_on_from_each_other() {
-    let (vocabulary, _, eos) = vocabulary();
-    let make = vocabulary.hold(&Constraint::Regex("ab|xy*".into()), &[eos as i64]).unwrap();
-    let mut processor = make(0).swap_remove(0);
-    let mut step = |histories: &[&[u8]]| {
-        let histories: Vec<Vec<u32>> = histories.iter().map(|bytes| bytes.iter().map(|byte| u32::from(*byte)).collect()).collect();
-        let rows: Vec<Row<'_>> = histories.iter().enumerate().map(|(index, history)| Row { index, history, ..Row::default() }).collect();
-        let mut logits = vec![0.0; rows.len() * (eos + 2)];
-        processor.process_rows(&rows, &mut logits).unwrap();
-        let ways = |row: &[f32]| (0..row.len()).filter(|token| row[*token] == 0.0).collect::<Vec<_>>();
-        logits.chunks(eos + 2).map(ways).collect::<Vec<_>>()
-    };
-    let [a, b, x, y] = [b'a', b'b', b'x', b'y'].map(usize::from);
-    let word = 256 + 5;
-    assert_eq!(step(&[b"", b""]), [vec![a, x, word], vec![a, x, word]]);
-    assert_eq!(step(&[b"x", b"a"]), [vec![y, eos], vec![b]]);
-    assert_eq!(step(&[b"xy", b"x?"]), [vec![y, eos], vec![]], "a row that has left it has no way on");
-    assert_eq!(step(&[b"xyy", b"xyy"]), [vec![y, eos], vec![y, eos]]);
-    assert_eq!(step(&[b"ab", b"a"]), [vec![eos], vec![b]], "rows that come from nowhere are followed from the beginning");
-}
-
-/// Special tokens come where a grammar names them.
-#[test]
-fn grammars_name_special_tokens() {
-    let (vocabulary, _, eos) = vocabulary();
-    let make = vocabulary.hold(&Constraint::Grammar("start: \"ab\" <|tool|>".into()), &[eos as i64]).unwrap();
-    let mut processor = make(0).swap_remove(0);
-    let tool = eos - 1;
-    assert_eq!(allowed(processor.as_mut(), &[256 + 5], eos + 2), [tool]);
-    assert_eq!(allowed(processor.as_mut(), &[256 + 5, tool as u32], eos + 2), [eos]);
-}
-
 /// A constraint that cannot be met or read is an error that names its parameter.
 #[test]
 fn what_cannot_be_met_is_an_error() {
@@ -480,6 +276,13 @@ fn answers_that_were_cut_say_so() {
         options.stop = None;
         assert_eq!(generate.run_many(&[Prompt::Text("Hi")], &options).unwrap()[0].as_ref().unwrap_err().kind(), ErrorKind::Incomplete);
     }
+    // A stop string in the midst of it is such a limit, too.
+    for way in [json!({"num_beams": 1}), json!({"num_beams": 2})] {
+        let mut options = call(&Constraint::Regex("x[ab]{50}".into()), way.clone());
+        options.generation.insert("stop_strings".into(), json!(["a", "b"]));
+        let error = generate.run_many(&[Prompt::Text("Hi")], &options).unwrap().swap_remove(0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incomplete, "{way}: {error}");
+    }
     // What is complete at the limit is not cut, nor is what the caller ends.
     for (constraint, tokens) in [(Constraint::Regex("a".into()), 1), (Constraint::Regex("a*".into()), 7)] {
         let mut options = call(&constraint, json!({"do_sample": false}));
@@ -510,76 +313,6 @@ fn compact_json_is_a_parameter() {
     assert_eq!(ask(common).unwrap()[0]["generated_text"], "{\"a\":[1,2],\"b\":null}");
     let error = ask(json!({"regex": "a", "compact_json": true})).unwrap_err().to_string();
     assert!(error.starts_with("parameters.compact_json: goes with json_schema"), "{error}");
-}
-
-/// Whatever a constraint says, it is refused or runs, and soon.
-#[test]
-fn constraints_that_ask_for_too_much_are_refused() {
-    let (vocabulary, _, eos) = vocabulary();
-    let nested = |open: &str, close: &str, times: usize| open.repeat(times) + &close.repeat(times);
-    let mut deep = json!({"type": "null"});
-    for _ in 0..100 {
-        deep = json!({"type": "array", "items": deep, "minItems": 1});
-    }
-    let cases = [
-        Constraint::Regex("((a{0,500}){0,500}){0,500}".into()),
-        Constraint::Regex("(a|b|ab)*c{5000}(a|b)*".into()),
-        Constraint::Regex(nested("(", ")", 100_000)),
-        Constraint::Regex("[a-z]{1,1000000}".into()),
-        Constraint::Regex("(x+x+)+y".into()),
-        Constraint::Regex(r"\p{L}*(\p{N}|\p{L}){50}".into()),
-        Constraint::Grammar(format!("start: {}", nested("(", ")", 100_000))),
-        Constraint::Grammar(format!("start: {}\"a\"{}", "(".repeat(5_000), ")".repeat(5_000))),
-        Constraint::Grammar(format!("start: {}\"a\"{}", "[".repeat(5_000), "]".repeat(5_000))),
-        Constraint::Grammar("start: start start | \"a\"".into()),
-        Constraint::Grammar("start: a{100000}\na: \"x\" | \"y\"".into()),
-        Constraint::Grammar("start: \"a\" %json {\"type\": \"strin\"}".into()),
-        Constraint::Grammar("%llguidance {\"no_forcing\": tru}\nstart: \"a\"".into()),
-        Constraint::Grammar("\u{0}\u{1}start".into()),
-        Constraint::JsonSchema(json!({"$ref": "#"})),
-        Constraint::JsonSchema(json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]})),
-        Constraint::JsonSchema(json!({"allOf": [{"$ref": "#/allOf/0"}]})),
-        Constraint::JsonSchema(json!({"type": "array", "items": {"$ref": "#"}})),
-        Constraint::JsonSchema(json!({"type": "string", "minLength": 1_000_000_000})),
-        Constraint::JsonSchema(json!({"type": "array", "minItems": 1_000_000_000})),
-        Constraint::JsonSchema(json!({"type": "string", "pattern": "(a{500}){500}"})),
-        Constraint::JsonSchema(json!({"type": "number", "multipleOf": 1e-300, "minimum": -1e300})),
-        Constraint::JsonSchema(json!({"x-guidance": {"whitespace_pattern": 5}})),
-        Constraint::JsonSchema(json!({"x-guidance": 5, "type": "null"})),
-        Constraint::JsonSchema(json!({"enum": []})),
-        Constraint::JsonSchema(json!({"enum": (0..2000).collect::<Vec<_>>()})),
-        Constraint::JsonSchema(deep),
-        Constraint::JsonSchema(json!({"properties": 5, "required": "x"})),
-        Constraint::JsonSchema(json!(true)),
-        Constraint::JsonSchema(json!(false)),
-        Constraint::JsonSchema(json!([])),
-    ];
-    let mut chance = Chance(3);
-    for constraint in cases {
-        let started = std::time::Instant::now();
-        let begin: String = format!("{constraint:?}").chars().take(90).collect();
-        let made = vocabulary.hold(&constraint, &[eos as i64]);
-        if let Err(error) = &made {
-            assert!(error.to_string().starts_with(constraint.name()) && error.to_string().chars().count() < 330, "{begin}: {error}");
-            assert!(!error.to_string().contains("NoExtensionBias"), "{begin}: {error}");
-        }
-        if let Ok(make) = made {
-            let mut processor = make(0).swap_remove(0);
-            let mut history = Vec::new();
-            for _ in 0..30 {
-                let mut logits = vec![0.0; eos + 2];
-                let row = Row { history: &history, ..Row::default() };
-                if let Err(error) = processor.process(&row, &mut logits) {
-                    assert!(error.to_string().starts_with(constraint.name()), "{begin}: {error}");
-                    break;
-                }
-                let ways: Vec<usize> = (0..eos + 2).filter(|token| logits[*token] == 0.0).collect();
-                let way = ways[chance.below(ways.len())];
-                history.push(way as u32);
-            }
-        }
-        assert!(started.elapsed().as_secs() < 20, "{begin} took {:?}", started.elapsed());
-    }
 }
 
 /// An answer that is held to a form is no call, whatever it looks like; one that is not is a call where the tool was given.

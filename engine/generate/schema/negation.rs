@@ -97,7 +97,7 @@ impl Opposite {
             "type" => {
                 let listed = |name: &str| value == name || value.as_array().is_some_and(|names| names.contains(&json!(name)));
                 self.exact &= !listed("integer") || listed("number");
-                let others = TYPES.iter().filter(|name| !listed(name) && !(**name == "number" && listed("integer")));
+                let others = TYPES.iter().filter(|name| !(listed(name) || **name == "number" && listed("integer")));
                 self.of_types(others.copied().collect());
             }
             "const" => self.values(std::slice::from_ref(value))?,

@@ -368,7 +368,8 @@ fn requests_that_no_template_can_render_are_errors() {
     let user = json!([{"role": "user", "content": "hi"}]);
     assert!(render(json!([]), json!({})).starts_with("messages: "));
     assert!(render(json!(["hi"]), json!({})).starts_with("messages[0]: "));
-    assert!(render(user.clone(), json!({"tools": [{}, 1]})).starts_with("tools[1]: "));
+    assert!(render(user.clone(), json!({"tools": [{"name": "f"}, 1]})).starts_with("tools[1]: names no function"));
+    assert!(render(user.clone(), json!({"documents": [{}, 1]})).starts_with("documents[1]: not an object"));
     assert!(render(user.clone(), json!({"documents": ["text"]})).starts_with("documents[0]: "));
     assert!(render(user, json!({"continue_final_message": "thinking"})).starts_with("continue_final_message: "));
 }

@@ -44,7 +44,7 @@ impl Checkpoint {
         let (source, within) = if folder.is_dir() {
             (Source::Folder(folder.to_owned()), String::new())
         } else if folder.is_file() {
-            return Err(Error::new(ErrorKind::NotFound, format!("{model}: is a file; name the folder of the checkpoint")));
+            return Err(of_file(model));
         } else if let Some((repo, within)) = name::in_repo(model) {
             (Source::Repository(Box::new(Repository::open(repo, options)?)), within)
         } else {
@@ -188,6 +188,17 @@ impl Checkpoint {
     }
 }
 
+/// That a file is no checkpoint.
+fn of_file(model: &str) -> Error {
+    let is_gguf = Path::new(model).extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    match is_gguf {
+        true => Error::unsupported(format!(
+            "{model}: GGUF files are not read; name the checkpoint that it was made from, a folder or a model on the Hub"
+        )),
+        false => Error::new(ErrorKind::NotFound, format!("{model}: is a file; name the folder of the checkpoint")),
+    }
+}
+
 impl std::fmt::Debug for Checkpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Checkpoint").field("name", &self.name).field("revision", &self.revision()).finish_non_exhaustive()
@@ -237,5 +248,9 @@ mod tests {
             assert!(error.to_string().contains("neither an existing folder nor a model on the Hub"), "{error}");
         }
         assert!(Checkpoint::open(file.to_str().unwrap(), &Options::default()).unwrap_err().to_string().contains("is a file"));
+        let file = root.path().join("model-Q4_0.GGUF");
+        fs::write(&file, "GGUF").unwrap();
+        let error = Checkpoint::open(file.to_str().unwrap(), &Options::default()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("GGUF files are not read"), "{error}");
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Settings {
 #[cfg(feature = "hub")]
 pub(super) struct Network {
     pub(super) offline: bool,
+    /// Whether it is the caller who said so, and not the environment.
+    pub(super) is_offline_by_option: bool,
     pub(super) token: Option<String>,
     pub(super) endpoint: String,
     pub(super) progress: Option<std::sync::Arc<dyn super::Progress>>,
@@ -37,6 +39,7 @@ impl Settings {
             #[cfg(feature = "hub")]
             network: Network {
                 offline: options.offline.unwrap_or_else(|| environment.offline()),
+                is_offline_by_option: options.offline == Some(true),
                 token: options.token.as_deref().and_then(clean).or_else(|| environment.token()),
                 endpoint: options.endpoint.clone().unwrap_or_else(|| environment.endpoint()).trim_end_matches('/').to_owned(),
                 progress: options.progress.clone(),

@@ -144,12 +144,20 @@ impl Repository {
     fn not_cached(&self, file: Option<&str>) -> Error {
         let what = file.map_or_else(|| format!("revision {}", self.revision), str::to_owned);
         let place = format!("{}: {what} is not in the cache ({})", self.name, self.settings.cache.display());
-        let advice = if cfg!(feature = "hub") {
-            "and the network must not be used: unset HF_HUB_OFFLINE, or download it beforehand".to_owned()
-        } else {
-            format!("and this program was built without the `hub` feature: build it with that, or download {} by other means", self.name)
-        };
-        Error::new(ErrorKind::Offline, format!("{place} {advice}"))
+        Error::new(ErrorKind::Offline, format!("{place} {}", self.advice()))
+    }
+
+    #[cfg(feature = "hub")]
+    fn advice(&self) -> &'static str {
+        match self.settings.network.is_offline_by_option {
+            true => "and the network must not be used, as was asked for (offline): allow it, or download the model beforehand",
+            false => "and the network must not be used: unset HF_HUB_OFFLINE, or download the model beforehand",
+        }
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn advice(&self) -> String {
+        format!("and this program was built without the `hub` feature: build it with that, or download {} by other means", self.name)
     }
 }
 
@@ -304,7 +312,7 @@ mod tests {
         let open = |revision: Option<&str>| Repository::open("a/b", &Options { revision: revision.map(str::to_owned), ..options.clone() });
         let error = open(None).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Offline);
-        let advice = if cfg!(feature = "hub") { "unset HF_HUB_OFFLINE" } else { "without the `hub` feature" };
+        let advice = if cfg!(feature = "hub") { "(offline): allow it" } else { "without the `hub` feature" };
         assert!(error.to_string().contains("revision main is not in the cache") && error.to_string().contains(advice), "{error}");
 
         let commit = "c0ffee".repeat(7)[..40].to_owned();

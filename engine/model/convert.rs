@@ -56,7 +56,7 @@ pub(super) fn storage(options: &Options) -> Result<Option<Storage>> {
         ModelDtype::Fp16 => Ok(Some(Storage::Float16)),
         ModelDtype::Int8 | ModelDtype::Q8 => Ok(Some(Storage::Int8)),
         ModelDtype::Q4 => Ok(Some(Storage::Blocks(NBits::compact()))),
-        other => Err(Error::unsupported(format!("dtype: weights are converted to fp32, fp16, int8, q8 or q4, not to {other}"))),
+        other => Err(Error::request("dtype", format!("weights are converted to fp32, fp16, int8, q8 or q4, not to {other}"))),
     }
 }
 

@@ -92,6 +92,12 @@ pub fn sweep(folder: &Path) {
     staging::sweep(folder, "");
 }
 
+/// Removes what conversions of this process have not finished, wherever they write to: for a program that ends now, by a signal, and does not
+/// wait for its threads. Those conversions fail.
+pub fn abandon() {
+    staging::abandon();
+}
+
 fn described(path: PathBuf) -> Option<Converted> {
     let name = path.file_name()?.to_str()?;
     if name.len() != KEY || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) || !path.is_dir() {

@@ -42,15 +42,10 @@ impl Pretrained {
     pub fn export_in_place(&self, head: Head) -> Result<Exported> {
         let name = self.checkpoint.name();
         if !self.checkpoint.is_local() {
-            return Err(Error::unsupported(format!(
-                "{name} lies in the Hub's cache, which is not ours to write to: name a folder to convert to"
-            )));
+            return Err(unnamed(format!("{name} lies in the Hub's cache, which is not ours to write to")));
         }
         if convert::storage(&self.options)?.is_some() {
-            return Err(Error::unsupported(format!(
-                "weights in {} need a folder of their own: name one to convert to",
-                self.options.dtype
-            )));
+            return Err(unnamed(format!("weights in {} need a folder of their own", self.options.dtype)));
         }
         let config = self.checkpoint.path("config.json")?.canonicalize().map_err(|e| Error::io(Path::new(name), e))?;
         let folder = config.parent().unwrap_or(Path::new("/"));
@@ -58,7 +53,7 @@ impl Pretrained {
         for body in convert::graphs(self, head, Caller::Any).map_err(|e| e.at(name))? {
             let model = writer::in_memory(&passes::unpack(body)?)?;
             if model.folder.as_ref().is_some_and(|weights| weights != folder) {
-                return Err(Error::unsupported(format!("{name}: the weight files lie outside of the folder: name a folder to convert to")));
+                return Err(unnamed(format!("{name}: the weight files lie outside of the folder")));
             }
             out.write(Path::new(&format!("{}.onnx", model.name)), &model.bytes)?;
         }
@@ -140,6 +135,11 @@ impl Pretrained {
     }
 }
 
+/// That a folder must be named, and why.
+fn unnamed(why: String) -> Error {
+    Error::new(ErrorKind::Request, format!("{why}: name a folder to write to"))
+}
+
 /// Adds to what an earlier export of another type may have said already.
 fn merge_external(config: &mut Value, folder: &Path, external: &Map<String, Value>) -> Result<()> {
     let earlier = fs::read(folder.join("config.json")).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
@@ -167,6 +167,9 @@ struct Out {
 impl Out {
     fn new(target: &Path) -> Result<Self> {
         // What is there gets more files; it may lie on another disk than the folder around it.
+        if target.is_file() {
+            return Err(Error::new(ErrorKind::Request, format!("{}: is a file; name a folder to write to", target.display())));
+        }
         if fs::symlink_metadata(target).is_ok() {
             return Self::within(target);
         }

@@ -40,6 +40,21 @@ use crate::{
     session::{Outputs, Session, Value},
 };
 
+/// That a checkpoint is none, with what people may have meant.
+fn without_config(checkpoint: &Checkpoint) -> Error {
+    let files = checkpoint.files();
+    let below = files.iter().filter_map(|file| file.strip_suffix("/config.json")).min_by_key(|folder| folder.matches('/').count());
+    let hint = match below {
+        Some(folder) => format!(": name the folder {folder} in it, which has one"),
+        None if files.iter().any(|file| file.ends_with(".gguf")) => {
+            ": GGUF files are not read; name the checkpoint that they were made from".to_owned()
+        }
+        None => String::new(),
+    };
+    let message = format!("{}: no config.json, so this is no Transformers checkpoint{hint}", checkpoint.name());
+    Error::new(crate::ErrorKind::Checkpoint, message)
+}
+
 /// A checkpoint whose `config.json` has been read; pipelines load what they need from it.
 #[derive(Debug)]
 pub struct Pretrained {
@@ -62,12 +77,7 @@ impl Pretrained {
         if config.is_none() {
             adapter::refuse(&checkpoint)?;
         }
-        let config = config.ok_or_else(|| {
-            Error::new(
-                crate::ErrorKind::Checkpoint,
-                format!("{}: no config.json, so this is no Transformers checkpoint", checkpoint.name()),
-            )
-        })?;
+        let config = config.ok_or_else(|| without_config(&checkpoint))?;
         let config = ModelConfig::new(config).map_err(|e| e.at(checkpoint.name()))?;
         Ok(Self { checkpoint, config, options })
     }

@@ -90,6 +90,14 @@ pub enum ModelDtype {
     Bnb4,
 }
 
+/// What torch, bitsandbytes and llama.cpp call them.
+const THEIR_NAMES: &[(&[&str], ModelDtype)] = &[
+    (&["float32", "torch.float32", "float", "f32"], ModelDtype::Fp32),
+    (&["float16", "torch.float16", "half", "f16", "bfloat16", "torch.bfloat16", "bf16"], ModelDtype::Fp16),
+    (&["8bit", "load_in_8bit", "q8_0", "i8"], ModelDtype::Int8),
+    (&["int4", "4bit", "load_in_4bit", "nf4", "q4_0", "q4_1", "q4_k", "q4_k_m", "q4_k_s"], ModelDtype::Q4),
+];
+
 impl ModelDtype {
     /// The type that two names stand for is one: `int8` and `q8`.
     #[must_use]
@@ -128,7 +136,9 @@ impl FromStr for ModelDtype {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.iter().find(|(_, n, _)| *n == name).map(|(dtype, ..)| *dtype).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|(_, name, _)| *name).collect();
-            let meant = did_you_mean(name, names.iter().copied());
+            let theirs = THEIR_NAMES.iter().find(|(theirs, _)| theirs.contains(&name.to_ascii_lowercase().as_str()));
+            let meant = theirs
+                .map_or_else(|| did_you_mean(name, names.iter().copied()), |(_, ours)| format!(" (did you mean {:?}?)", ours.to_string()));
             Error::request("dtype", format!("{name:?} is none of {}{meant}", names.join(", ")))
         })
     }

@@ -7,6 +7,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -23,6 +24,44 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Staging {
     folder: TempDir,
     _lock: File,
+    _listed: Listed,
+}
+
+/// The folders of this process.
+static LISTED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// A folder among those of this process, for as long as this lives.
+struct Listed(PathBuf);
+
+impl Listed {
+    fn new(folder: &Path) -> Self {
+        LISTED.lock().unwrap_or_else(PoisonError::into_inner).push(folder.to_owned());
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        LISTED.lock().unwrap_or_else(PoisonError::into_inner).retain(|folder| *folder != self.0);
+    }
+}
+
+/// Removes the folders of this process, which is about to end. Threads that still write there fail.
+pub(super) fn abandon() {
+    abandon_those(|_| true);
+}
+
+fn abandon_those(is_meant: impl Fn(&Path) -> bool) {
+    let folders = LISTED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for folder in folders.iter().filter(|folder| is_meant(folder)) {
+        // A file that is made in between keeps its folder.
+        for _ in 0..100 {
+            match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => std::thread::sleep(Duration::from_millis(1)),
+                _ => break,
+            }
+        }
+    }
 }
 
 impl Staging {
@@ -35,7 +74,7 @@ impl Staging {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
         let prefix = format!("{PREFIX}{name}-");
         loop {
-            let folder = builder.prefix(&prefix).tempdir_in(parent)?;
+            let folder = builder.prefix(&prefix).tempdir_in(parent).map_err(without_path)?;
             let place = folder.path().join(LOCK);
             let lock = File::create(&place)?;
             // One that sweeps may have been faster, in between.
@@ -43,7 +82,7 @@ impl Staging {
                 Err(TryLockError::WouldBlock) => {}
                 _ if !place.exists() => {}
                 Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-                _ => return Ok(Self { folder, _lock: lock }),
+                _ => return Ok(Self { _listed: Listed::new(folder.path()), folder, _lock: lock }),
             }
         }
     }
@@ -54,7 +93,7 @@ impl Staging {
 
     /// Gives the folder its place, where nothing or an empty folder is. Else it goes away.
     pub(super) fn place(self, target: &Path) -> io::Result<()> {
-        let Self { folder, _lock } = self;
+        let Self { folder, _lock, _listed } = self;
         // Some systems rename no folder that has an open file.
         drop(_lock);
         fs::remove_file(folder.path().join(LOCK))?;
@@ -75,6 +114,12 @@ impl Staging {
         sync(Some(target));
         Ok(())
     }
+}
+
+/// What the system says, without the path that nobody has named.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// So that a name outlives a power cut, where the system has that.
@@ -206,6 +251,22 @@ mod tests {
         File::open(&young).unwrap().set_modified(old).unwrap();
         sweep(parent.path(), "");
         assert!(!young.exists());
+    }
+
+    #[test]
+    fn what_a_process_that_ends_has_not_finished_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let staging = Staging::new(parent.path(), "one").unwrap();
+        fs::create_dir(staging.path().join("onnx")).unwrap();
+        fs::write(staging.path().join("onnx/model.onnx"), "half").unwrap();
+        Staging::new(parent.path(), "whole").unwrap().place(&parent.path().join("whole")).unwrap();
+        let mine = || LISTED.lock().unwrap().iter().filter(|folder| folder.starts_with(parent.path())).count();
+        assert_eq!(mine(), 1);
+        abandon_those(|folder| folder.starts_with(parent.path()));
+        assert_eq!(names(parent.path()), ["whole"]);
+        assert!(fs::write(staging.path().join("onnx/more"), "").is_err());
+        drop(staging);
+        assert_eq!(mine(), 0);
     }
 
     #[test]

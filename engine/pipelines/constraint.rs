@@ -55,6 +55,13 @@ impl Words {
     }
 }
 
+/// Whether a grammar begins as those of llama.cpp do: comments, then a rule with `::=`.
+fn is_gbnf(grammar: &str) -> bool {
+    let first = grammar.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    let name = first.split_once("::=").map(|(name, _)| name.trim());
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_'))
+}
+
 /// What the answer must match: one of three, as a parameter each, and whether JSON has no space between its parts.
 pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constraint>> {
     let [json_schema, regex, grammar, compact_json] = PARAMETERS;
@@ -66,10 +73,19 @@ pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constrain
         }
         other => other,
     };
+    // As OpenAI's protocol wraps it.
+    if schema.as_ref().is_some_and(|schema| schema["type"] == "json_schema") {
+        return Err(Error::request("parameters.json_schema", "give the schema itself, which is in json_schema.schema there"));
+    }
+    let grammar = parameters.take::<String>(grammar)?;
+    if grammar.as_deref().is_some_and(is_gbnf) {
+        let message = "this is llama.cpp's GBNF; grammars are in the syntax of Lark, such as start: \"yes\" | \"no\"";
+        return Err(Error::request("parameters.grammar", message));
+    }
     let given = [
         schema.map(if compact == Some(true) { Constraint::CompactJson } else { Constraint::JsonSchema }),
         parameters.take(regex)?.map(Constraint::Regex),
-        parameters.take(grammar)?.map(Constraint::Grammar),
+        grammar.map(Constraint::Grammar),
     ];
     if compact.is_some() && given[0].is_none() {
         return Err(Error::request("parameters.compact_json", "goes with json_schema"));
@@ -80,5 +96,30 @@ pub(super) fn constraint(parameters: &mut Parameters) -> Result<Option<Constrain
             Err(Error::request(&format!("parameters.{}", second.name()), format!("not together with {}", first.name())))
         }
         (first, _) => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_other_programs_take_is_told() {
+        let told = |parameters: Value| constraint(&mut Parameters::new(&parameters).unwrap()).map(drop).map_err(|error| error.to_string());
+        for (parameters, part) in [
+            (json!({"json_schema": {"type": "json_schema", "json_schema": {"schema": {}}}}), "give the schema itself"),
+            (json!({"grammar": "# an answer\nroot ::= \"yes\" | \"no\""}), "llama.cpp's GBNF; grammars are in the syntax of Lark"),
+        ] {
+            let error = told(parameters).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        for parameters in [
+            json!({"grammar": "start: \"a ::= b\""}),
+            json!({"grammar": "start: a\na: \"::=\""}),
+            json!({"json_schema": {"type": "object"}}),
+        ] {
+            told(parameters).unwrap();
+        }
     }
 }

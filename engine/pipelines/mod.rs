@@ -12,6 +12,7 @@ mod batches;
 mod builder;
 #[cfg(feature = "text")]
 mod constraint;
+pub(crate) mod elsewhere;
 #[cfg(any(feature = "text", feature = "image"))]
 mod fixed;
 #[cfg(feature = "image")]
@@ -291,17 +292,21 @@ pub fn tasks_of(pretrained: &Pretrained) -> Vec<&'static Task> {
 
 /// Loads what a task needs of a checkpoint. Where that is for other tasks, the error says for which.
 fn loaded<T>(task: &Task, pretrained: &Pretrained, load: impl FnOnce(&Pretrained) -> Result<T>) -> Result<T> {
-    load(pretrained).map_err(|error| {
-        let tasks = tasks_of(pretrained);
-        let another_head = matches!(error.kind(), ErrorKind::Checkpoint | ErrorKind::Unsupported | ErrorKind::Config);
-        if !another_head || tasks.is_empty() || tasks.iter().any(|known| known.id == task.id) {
-            return error;
-        }
-        let class = pretrained.config.architectures().first().copied().unwrap_or(pretrained.config.model_type()).to_owned();
-        let ids: Vec<&str> = tasks.iter().map(|task| task.id).collect();
-        let message = format!("{error}; this checkpoint is {class}: it can do {}", ids.join(", "));
-        Error::new(error.kind(), message).caused_by(error)
-    })
+    load(pretrained).map_err(|error| explained(error, task, pretrained))
+}
+
+/// What went wrong with a task; where the checkpoint is for others, with those.
+#[doc(hidden)]
+pub fn explained(error: Error, task: &Task, pretrained: &Pretrained) -> Error {
+    let tasks = tasks_of(pretrained);
+    let another_head = matches!(error.kind(), ErrorKind::Checkpoint | ErrorKind::Unsupported | ErrorKind::Config);
+    if !another_head || tasks.is_empty() || tasks.iter().any(|known| known.id == task.id) {
+        return error;
+    }
+    let class = pretrained.config.architectures().first().copied().unwrap_or(pretrained.config.model_type()).to_owned();
+    let ids: Vec<&str> = tasks.iter().map(|task| task.id).collect();
+    let message = format!("{error}; this checkpoint is {class}: it can do {}", ids.join(", "));
+    Error::new(error.kind(), message).caused_by(error)
 }
 
 /// A task by its name, with a model, as `transformers.pipeline(task, model)`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::near::did_you_mean;
+use super::{elsewhere, near::did_you_mean};
 use crate::{Error, Result, config, error::in_words};
 
 /// The keyword arguments of a call. Each is taken once; [`Parameters::finish`] refuses what nobody took.
@@ -89,9 +89,15 @@ impl Parameters {
     /// An error that names the parameters that nobody took.
     pub fn finish(self, known: &[&str]) -> Result<()> {
         let Some(name) = self.fields.keys().next() else { return Ok(()) };
-        let meant = did_you_mean(name, known.iter().copied());
-        let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
-        Err(Error::request(&format!("{}.{name}", self.place), format!("this task has no such parameter{meant}; it has {known}")))
+        let message = match elsewhere::told(name, known) {
+            Some(told) => format!("this task has no such parameter: {told}"),
+            None => {
+                let meant = did_you_mean(name, known.iter().copied());
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                format!("this task has no such parameter{meant}; it has {known}")
+            }
+        };
+        Err(Error::request(&format!("{}.{name}", self.place), message))
     }
 }
 

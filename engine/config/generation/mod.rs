@@ -19,7 +19,10 @@ use others::{is_off, is_without_effect};
 pub use watermarking::Watermarking;
 
 use super::truth;
-use crate::{Error, ErrorKind, Result, pipelines::did_you_mean};
+use crate::{
+    Error, ErrorKind, Result,
+    pipelines::{did_you_mean, elsewhere},
+};
 
 /// When beam search stops looking for better sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,14 +133,14 @@ impl GenerationConfig {
         for (name, value) in call {
             match is_off(name, value).or_else(|| is_without_effect(name, value)) {
                 None if !KNOWN.contains(&name.as_str()) => {
-                    return Err(Error::request(
-                        name,
-                        format!(
-                            "no such generation parameter{}; there are {}",
-                            did_you_mean(name, KNOWN.iter().copied()),
-                            KNOWN.join(", ")
-                        ),
-                    ));
+                    let message = elsewhere::told(name, KNOWN).map_or_else(
+                        || {
+                            let meant = did_you_mean(name, KNOWN.iter().copied());
+                            format!("no such generation parameter{meant}; there are {}", KNOWN.join(", "))
+                        },
+                        |told| format!("no such generation parameter: {told}"),
+                    );
+                    return Err(Error::request(name, message));
                 }
                 Some(false) => return Err(Error::new(ErrorKind::Unsupported, format!("{name}: {value} is not supported"))),
                 _ => fields.insert(name.clone(), value.clone()),

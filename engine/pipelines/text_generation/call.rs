@@ -234,6 +234,12 @@ pub(super) fn prompt(input: &Value) -> Result<Prompt<'_>> {
         Value::String(text) => Ok(Prompt::Text(text)),
         Value::Array(messages) if messages.is_empty() => Err(Error::request("inputs", "an empty list")),
         Value::Array(messages) if messages.iter().all(Value::is_object) => Ok(Prompt::Chat(messages)),
+        Value::Object(fields) if fields.get("messages").is_some_and(Value::is_array) => {
+            Err(Error::request("inputs", "a chat is the list of its messages: give the list itself, without {\"messages\": …}"))
+        }
+        Value::Object(fields) if fields.contains_key("role") => {
+            Err(Error::request("inputs", "a chat is a list of messages: put the message in [ ]"))
+        }
         other => Err(Error::request("inputs", format!("expected a string, a chat or a list of them, not {}", kind(other)))),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::clock::WallClock;
 use super::parsed::{explain, parsed};
-use super::{continuation, messages};
+use super::{continuation, messages, tools};
 use crate::preprocess::text::SpecialTokens;
 use crate::preprocess::text::jinja::budget::{Budget, STACK};
 use crate::preprocess::text::jinja::error::{Error as JinjaError, Kind};
@@ -61,8 +61,8 @@ pub fn render(template: &str, special: &SpecialTokens, chat: &[Value], options: 
             "not together with add_generation_prompt: the answer either goes on or begins",
         ));
     }
-    check("tools", options.tools.as_deref())?;
-    check("documents", options.documents.as_deref())?;
+    tools::check(options.tools.as_deref().unwrap_or_default())?;
+    check_documents(options.documents.as_deref().unwrap_or_default())?;
     let continued = match &options.continue_final_message {
         None => None,
         Some(Continue::Content) => Some(continuation::mark(&mut chat, "content", template)?),
@@ -90,9 +90,9 @@ pub fn render(template: &str, special: &SpecialTokens, chat: &[Value], options: 
     }
 }
 
-fn check(field: &str, list: Option<&[Value]>) -> Result<()> {
-    match list.into_iter().flatten().position(|entry| !entry.is_object()) {
-        Some(index) => Err(Error::request(&format!("{field}[{index}]"), "not an object")),
+fn check_documents(documents: &[Value]) -> Result<()> {
+    match documents.iter().position(|document| !document.is_object()) {
+        Some(index) => Err(Error::request(&format!("documents[{index}]"), "not an object")),
         None => Ok(()),
     }
 }

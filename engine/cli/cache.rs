@@ -175,6 +175,8 @@ fn verify(folder: &Path, model: Option<&str>, as_json: bool) -> Result<()> {
     }
     if as_json {
         output::json(&documents)?
+    } else if rows.is_empty() {
+        output::text(&format!("nothing in {}\n", folder.display()))?
     } else {
         output::text(&table::aligned(&rows))?
     }

@@ -20,15 +20,15 @@ use super::{failure, model_options::ModelOptions, output, progress, table};
 #[derive(Args)]
 pub(super) struct Convert {
     /// A model on the Hub or a folder.
-    model: String,
-    /// The folder to write to.
+    pub(super) model: String,
+    /// The folder to write to; left out, graphs are written into MODEL's own folder, beside its weights.
     #[arg(value_name = "OUT")]
     out: Option<PathBuf>,
     /// Convert for this task; by default as the checkpoint was saved.
     #[arg(long)]
     task: Option<String>,
     /// With --dtype q4 or int8: so many weights share a scale, a power of two from 16 to 256.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = block_size)]
     block_size: Option<usize>,
     /// With --dtype q4 or int8: each block of weights has a zero point as well.
     #[arg(long)]
@@ -37,7 +37,12 @@ pub(super) struct Convert {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    options: ModelOptions,
+    pub(super) options: ModelOptions,
+}
+
+fn block_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size: &usize| size.is_power_of_two() && (16..=256).contains(size));
+    size.ok_or_else(|| "not a power of two from 16 to 256".to_owned())
 }
 
 impl Convert {
@@ -45,10 +50,8 @@ impl Convert {
         let blocks = Blocks { size: self.block_size, asymmetric: self.asymmetric };
         let blocks = (blocks != Blocks::default()).then_some(blocks);
         let pretrained = Pretrained::open(Options { blocks, ..self.options.resolve(&self.model) })?;
-        let head = match &self.task {
-            Some(task) => pipelines::find(task).map_err(failure::asked)?.heads.first().copied().unwrap_or(pretrained.head()),
-            None => pretrained.head(),
-        };
+        let task = self.task.as_deref().map(pipelines::find).transpose().map_err(failure::asked)?;
+        let head = task.and_then(|task| task.heads.first().copied()).unwrap_or(pretrained.head());
         // Downloading is no part of converting.
         let files = pretrained.files()?;
         pretrained.checkpoint.fetch(&files.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -56,9 +59,13 @@ impl Convert {
         let start = Instant::now();
         let spinner = progress::spinner(&format!("converting {}", self.model));
         let exported = match &self.out {
-            Some(folder) => pretrained.export(head, folder)?,
-            None => pretrained.export_in_place(head)?,
+            Some(folder) => pretrained.export(head, folder),
+            None => pretrained.export_in_place(head),
         };
+        let exported = exported.map_err(|error| match task {
+            Some(task) => pipelines::explained(error, task, &pretrained),
+            None => error,
+        })?;
         spinner.finish_and_clear();
         let seconds = start.elapsed().as_secs_f64();
         if self.json {

@@ -8,12 +8,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use formers::ErrorKind as Kind;
 use formers_converters::shortened;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::output;
+use super::{interrupt::Signal, output};
 
 /// What exit codes mean, for `--help`.
 pub(super) const EXIT_CODES: &str = "Exit codes:
@@ -23,7 +23,7 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
   3    some of several inputs failed; each has its error in its place, the others are answered
   4    the model: it is not there, is damaged, or cannot do the task
   5    the Hub: it cannot be reached, or wants a token
-  130  interrupted by Ctrl-C
+  130  interrupted by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 With --json or --jsonl an error is also printed as JSON: {\"error\": {\"kind\": …, \"message\": …}}";
 
 const MACHINE: u8 = 1;
@@ -31,8 +31,6 @@ const ASKED: u8 = 2;
 const SOME_FAILED: u8 = 3;
 const MODEL: u8 = 4;
 const HUB: u8 = 5;
-/// As shells report an interrupted program.
-pub(super) const INTERRUPTED: u8 = 130;
 /// As Rust's own programs do.
 const BUG: u8 = 101;
 
@@ -54,9 +52,10 @@ pub(super) struct SomeFailed {
     pub(super) first: String,
 }
 
-/// Ctrl-C.
+/// Ctrl-C, or another signal.
 #[derive(Debug)]
 pub(super) struct Interrupted {
+    pub(super) signal: Signal,
     /// How many inputs were answered before.
     pub(super) answered: u64,
 }
@@ -102,18 +101,28 @@ pub(super) fn of(error: &anyhow::Error) -> ExitCode {
     tell(code, kind, &line(error))
 }
 
-/// An error about a model that is not there, with one in the cache that is spelled alike.
-pub(super) fn with_near_models(error: anyhow::Error, model: &str, cache: &std::path::Path) -> anyhow::Error {
+/// An error about a model that is not there, with one in the cache that is spelled alike, or with what would bring it.
+pub(super) fn with_advice(error: anyhow::Error, model: &str, cache: &std::path::Path) -> anyhow::Error {
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<formers::Error>()).map(formers::Error::kind);
     let Some(kind @ (Kind::NotFound | Kind::Offline | Kind::Unauthorized | Kind::Network)) = kind else { return error };
     let cached = formers::hub::cache::scan(cache).unwrap_or_default();
     let names = cached.iter().map(|repo| repo.name.as_str());
+    // sentence-transformers and Ollama take names without their owners.
+    let of_owner = |name: &&str| !model.contains('/') && name.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(model));
     // That the model itself lacks something is no matter of spelling.
-    let near = formers::pipelines::near(model, names).filter(|near| *near != model);
-    match near {
-        Some(near) => formers::Error::new(kind, format!("{error}; did you mean {near:?}, which is in the cache?")).caused_by(error).into(),
-        None => error,
-    }
+    let near = names.clone().find(of_owner).or_else(|| formers::pipelines::near(model, names)).filter(|near| *near != model);
+    let advice = match near {
+        Some(near) => format!("did you mean {near:?}, which is in the cache?"),
+        None if kind == Kind::Offline => format!("`formers download {}` does that", quoted(model)),
+        None => return error,
+    };
+    formers::Error::new(kind, format!("{error}; {advice}")).caused_by(error).into()
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The exit code of an error, and its kind for programs.
@@ -122,8 +131,8 @@ fn class(error: &anyhow::Error) -> (u8, &'static str) {
         if cause.is::<SomeFailed>() {
             return (SOME_FAILED, "inputs");
         }
-        if cause.is::<Interrupted>() {
-            return (INTERRUPTED, "interrupted");
+        if let Some(Interrupted { signal, .. }) = cause.downcast_ref() {
+            return (signal.code(), "interrupted");
         }
         if let Some(Called(error)) = cause.downcast_ref() {
             let of_input = matches!(error.kind(), Kind::NotFound | Kind::Io | Kind::Unsupported);
@@ -160,8 +169,36 @@ pub(super) fn of_arguments(error: &clap::Error) -> ExitCode {
             let _ = error.print();
             ExitCode::from(ASKED)
         }
-        _ => tell(ASKED, "usage", &arguments(&error.to_string())),
+        _ => {
+            let hint = match error.get(ContextKind::InvalidSubcommand) {
+                Some(ContextValue::String(name)) => of_command(name),
+                _ => None,
+            };
+            let message = arguments(&error.to_string());
+            tell(ASKED, "usage", &hint.map_or(message, |hint| format!("there is no command {hint}")))
+        }
     }
+}
+
+/// What people mean with the name of a task, or with a word of another program.
+fn of_command(name: &str) -> Option<String> {
+    let does = match name {
+        "serve" | "server" => return Some(format!("{name}: there is no server; `formers run … - --jsonl` answers lines as they come")),
+        "pull" | "get" => "formers download",
+        "list" | "ls" | "ps" => "formers cache list",
+        "rm" | "remove" | "delete" => "formers cache remove",
+        "show" => "formers info",
+        "export" | "quantize" => "formers convert",
+        "generate" | "complete" | "completion" => "formers run text-generation",
+        "embed" | "encode" | "embedding" => "formers run feature-extraction",
+        "classify" => "formers run text-classification",
+        "rerank" => "formers run text-ranking",
+        "translate" => "formers run translation",
+        "summarize" => "formers run summarization",
+        "pipeline" => "formers run",
+        task => return formers::pipelines::find(task).ok().map(|found| format!("{task}: it is a task, `formers run {}`", found.id)),
+    };
+    Some(format!("{name}: `{does}` does that"))
 }
 
 /// The last panic, and where it was.
@@ -198,12 +235,11 @@ fn wants_json() -> bool {
 }
 
 /// The error of an input in its place.
-pub(super) fn in_place(error: &formers::Error, index: u64, file: Option<&str>, line: Option<u64>) -> Value {
-    let mut fields = json!({ "kind": error.kind().name(), "message": one_line(error.message()), "input": index });
-    if let Some(fields) = fields.as_object_mut() {
-        fields.extend(file.map(|file| ("file".to_owned(), file.into())));
-        fields.extend(line.map(|line| ("line".to_owned(), line.into())));
-    }
+pub(super) fn in_place(error: &formers::Error, place: Map<String, Value>) -> Value {
+    let mut fields = Map::new();
+    fields.insert("kind".into(), error.kind().name().into());
+    fields.insert("message".into(), one_line(error.message()).into());
+    fields.extend(place);
     json!({ "error": fields })
 }
 

@@ -66,6 +66,7 @@ fn started() -> Instant {
 pub(crate) fn main() -> ExitCode {
     started();
     signals::handle();
+    interrupt::watch();
     failure::or_panic(run)
 }
 
@@ -76,10 +77,12 @@ fn run() -> ExitCode {
     };
     logging::start(cli.verbose, cli.command.names_auto());
     let model = cli.command.model();
-    match cli.command.execute() {
+    let done = cli.command.execute();
+    interrupt::settle();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::of(&match model {
-            Some((model, cache)) => failure::with_near_models(error, &model, &cache),
+            Some((model, cache)) => failure::with_advice(error, &model, &cache),
             None => error,
         }),
     }
@@ -101,11 +104,12 @@ impl Command {
         }
     }
 
-    /// The model that is named, and the cache that it may be in.
+    /// The model that is meant, and the cache that it may be in.
     fn model(&self) -> Option<(String, PathBuf)> {
         let (model, options) = match self {
-            Self::Run(run) => (run.model.as_ref()?, &run.options),
+            Self::Run(run) => return Some((run.model()?.to_owned(), run.options.cache())),
             Self::Chat(chat) => (&chat.model, &chat.options),
+            Self::Convert(convert) => (&convert.model, &convert.options),
             Self::Info(info) => (&info.model, &info.options),
             Self::Tokenize(tokenize) => (&tokenize.model, &tokenize.options),
             Self::Bench(bench) => (&bench.model, &bench.options),

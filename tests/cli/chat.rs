@@ -124,6 +124,35 @@ fn a_chat_shows_reasoning_apart_and_asks_for_what_tools_give() {
     }
 }
 
+/// What else the checkpoint can do is told, as `formers run` tells it.
+#[test]
+fn a_chat_needs_a_model_that_talks() {
+    let program = Program::new();
+    for (model, part) in [
+        (crate::program::CLASSIFIER, "this checkpoint is BertForSequenceClassification: it can do text-classification"),
+        ("generate/models/t5/seq2seq", "this checkpoint is T5ForConditionalGeneration: it can do summarization"),
+    ] {
+        program.fails(&["chat", golden(model).to_str().unwrap()], b"Hi\n", &[part]);
+    }
+}
+
+/// What people of other programs send, and a tool without a name, which no model can call.
+#[test]
+fn chats_that_are_none() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let message = json!({"role": "user", "content": "Hi"});
+    for (inputs, tools, part) in [
+        (json!({"messages": [message]}), json!(null), "inputs: a chat is the list of its messages: give the list itself"),
+        (message.clone(), json!(null), "inputs: a chat is a list of messages: put the message in [ ]"),
+        (json!([message]), json!([{"type": "function"}]), "tools[0]: names no function; expected {\"type\": \"function\""),
+        (json!([message]), json!(["f"]), "tools[0]: names no function"),
+    ] {
+        let request = json!({"inputs": inputs, "parameters": {"tools": tools, "max_new_tokens": 1}}).to_string();
+        program.fails(&["run", "text-generation", "-m", &model, "-r", "-"], request.as_bytes(), &[part]);
+    }
+}
+
 /// Variables of the chat template are as good as in the pipeline.
 #[test]
 fn a_chat_takes_variables_of_its_template() {

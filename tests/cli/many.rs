@@ -62,7 +62,7 @@ fn inputs_that_fail_have_their_errors_in_their_places() {
     assert_eq!((&answer[1], &answer[3]), (&error("null", 1), &error("a number", 3)));
     let told = text(&output.stderr);
     assert!(
-        told.starts_with("error: 2 of 4 inputs failed, the first: inputs[1]: inputs: expected a string") && told.lines().count() == 1,
+        told.starts_with("error: 2 of 4 inputs failed, the first: inputs[1]: expected a string") && told.lines().count() == 1,
         "{told}"
     );
 
@@ -104,6 +104,8 @@ fn inputs_that_fail_have_their_errors_in_their_places() {
     let output = program.run(&["run", "image-classification", "-m", &vit, "/no/such.png", picture.to_str().unwrap()], b"");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(answer[0]["error"]["message"].as_str().unwrap().contains("/no/such.png") && answer[1].is_array(), "{answer}");
+    assert_eq!(answer[0]["error"]["file"], "/no/such.png");
+    assert_eq!(text(&output.stderr).matches("/no/such.png").count(), 1, "{}", text(&output.stderr));
 }
 
 /// The table of `formers --help`.
@@ -182,6 +184,9 @@ fn names_that_are_misspelt() {
         "parameters.topk: this task has no such parameter (did you mean \"top_k\"?)",
     );
     fails(&["run", "text-classification", "-m", &model, "a", "--dtype", "int-8"], "(did you mean \"int8\"?)");
+    for (theirs, ours) in [("float16", "fp16"), ("torch.float32", "fp32"), ("Q4_K_M", "q4")] {
+        fails(&["run", "text-classification", "-m", &model, "a", "--dtype", theirs], &format!("(did you mean {ours:?}?)"));
+    }
     fails(&["run", "text-classification", "-m", &model, "a", "--device", "cdua"], "(did you mean \"cuda\"?)");
     let snapshot = program.folder.path().join("hub/models--ada--tiny-bert/snapshots").join("c0ffee".repeat(7).get(..40).unwrap());
     fs::create_dir_all(&snapshot).unwrap();
@@ -192,6 +197,35 @@ fn names_that_are_misspelt() {
         &["tokenize", "a", "-m", "ada/tiny-bertt"],
     ] {
         fails(command, "did you mean \"ada/tiny-bert\", which is in the cache?");
+    }
+    fails(&["info", "tiny-bert"], "did you mean \"ada/tiny-bert\", which is in the cache?");
+    // What people bring from other programs.
+    for (command, part) in [
+        ("fill-mask", "there is no command fill-mask: it is a task, `formers run fill-mask`"),
+        ("sentiment-analysis", "`formers run text-classification`"),
+        ("pull", "there is no command pull: `formers download` does that"),
+        ("serve", "there is no command serve: "),
+        ("cheese", "unrecognized subcommand 'cheese'"),
+    ] {
+        fails(&[command, "x"], part);
+    }
+    for (parameter, part) in [
+        (
+            "return_all_scores=true",
+            "parameters.return_all_scores: this task has no such parameter: top_k stands for it (null gives all scores)",
+        ),
+        ("device=0", "it is said when the model is loaded (--device, `SessionOptions::device`)"),
+        ("trust_remote_code=true", "it has no meaning here: leave it out"),
+    ] {
+        fails(&["run", "text-classification", "-m", &model, "a", "-p", parameter], part);
+    }
+    let writer = golden("generate/models/gpt2/causal_lm").to_str().unwrap().to_owned();
+    for (parameter, part) in [
+        ("max_tokens=5", "here it is called max_new_tokens"),
+        ("stop=x", "here it is called stop_strings"),
+        ("response_format={}", "json_schema stands for it (the schema itself)"),
+    ] {
+        fails(&["run", "text-generation", "-m", &writer, "a", "-p", parameter], part);
     }
 }
 

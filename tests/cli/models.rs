@@ -16,10 +16,19 @@ fn wrong_models() {
     let run = |model: &str, parts: &[&str]| program.fails(&["run", "text-classification", "--model", model, "a"], b"", parts);
 
     run("/no/such/folder", &["/no/such/folder", "neither an existing folder nor a model on the Hub"]);
-    run("ada/none", &["ada/none", "not in the cache", "HF_HUB_OFFLINE"]);
+    run("ada/none", &["ada/none", "not in the cache", "unset HF_HUB_OFFLINE", "; `formers download ada/none` does that"]);
     let empty = there.join("empty");
     fs::create_dir(&empty).unwrap();
     run(empty.to_str().unwrap(), &["empty", "no config.json"]);
+    // A repository of the cache, which has its files deeper down, and what llama.cpp reads.
+    fs::create_dir_all(empty.join("snapshots/c0ffee/1_Pooling")).unwrap();
+    fs::write(empty.join("model.gguf"), "GGUF").unwrap();
+    run(empty.to_str().unwrap(), &["no config.json", "GGUF files are not read; name the checkpoint"]);
+    run(empty.join("model.gguf").to_str().unwrap(), &["model.gguf: GGUF files are not read"]);
+    for folder in ["snapshots/c0ffee", "snapshots/c0ffee/1_Pooling"] {
+        fs::write(empty.join(folder).join("config.json"), "{}").unwrap();
+    }
+    run(empty.to_str().unwrap(), &["no config.json", "name the folder snapshots/c0ffee in it"]);
 
     let config = copy(CLASSIFIER, &there.join("config"));
     fs::write(Path::new(&config).join("config.json"), "{\"model_type\": \n").unwrap();
@@ -85,7 +94,22 @@ fn converted_folders_answer_alike() {
     assert!(converted["files"].as_array().unwrap().contains(&json!(format!("{out}/onnx/model.onnx"))), "{converted}");
     let answer = |folder: &str| program.json(&["run", "text-classification", "good film", "-m", folder, "-p", "top_k=5"], b"");
     same(&answer(model), &answer(out), "answer").unwrap();
-    program.fails(&["convert", model, &format!("{model}/config.json")], b"", &["config.json"]);
+    for (arguments, code, part) in [
+        (&[&*format!("{model}/config.json")][..], 2, "config.json: is a file; name a folder to write to"),
+        (&["/proc/out"], 1, "error: /proc/out: "),
+        (&["--dtype", "int8"], 2, "weights in int8 need a folder of their own: name a folder to write to"),
+        (&["out2", "--dtype", "q4f16"], 2, "dtype: weights are converted to fp32, fp16, int8, q8 or q4, not to q4f16"),
+        (&["out2", "--dtype", "q4", "--block-size", "7"], 2, "not a power of two from 16 to 256"),
+        (&["out2", "--task", "fill-mask"], 4, "this checkpoint is BertForSequenceClassification: it can do text-classification"),
+    ] {
+        let mut command = program.command(&[&["convert", model], arguments].concat());
+        command.current_dir(program.folder.path());
+        let output = crate::program::output(command, b"");
+        let told = crate::program::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(part) && !told.contains(".part-"), "{arguments:?}: {told}");
+    }
+    assert!(!program.folder.path().join("out2").exists());
 }
 
 #[test]

@@ -201,6 +201,11 @@ fn mistakes_are_told_with_what_to_do() {
     let file = program.folder.path().join("a.txt");
     fs::write(&file, "good").unwrap();
     let file = file.to_str().unwrap();
+    let folder = program.folder.path().join("some texts");
+    fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    let blank = &format!("{folder}/b c.txt");
+    fs::write(blank, "good").unwrap();
     let cases: &[(&[&str], &[u8], i32, &str)] = &[
         (&["a", "-p", "=3"], b"", 2, "--param =3: expected key=value"),
         (&["a", "-p", "top_k=@no-such-file"], b"", 2, "--param top_k: no-such-file: "),
@@ -210,6 +215,19 @@ fn mistakes_are_told_with_what_to_do() {
         (&["a", "--save", "a.png"], b"", 2, "has no picture and no sound"),
         (&[file], b"", 0, "is answered as a text, not what lies there"),
         (&["no-such-folder/"], b"", 0, "is answered as a text, not what lies there"),
+        (&[blank], b"", 0, "is answered as a text, not what lies there; - reads texts"),
+        (&[folder], b"", 0, "is answered as a text, not what lies there; a folder is written with a / at its end"),
+        (&[&model, "good"], b"", 0, "is answered as a text, not what lies there; a model is named by --model"),
+        (&["-r", "{\"inputs\": \"a\"}"], b"", 2, "there is no such file; JSON itself comes from standard input, for -"),
+        (&["a", "-p", " top_k =1"], b"", 0, ""),
+        // As Python writes it.
+        (&["a", "-p", "truncation=True", "-p", "top_k=None"], b"", 0, ""),
+        (
+            &["a", "-p", "function_to_apply={'a'}"],
+            b"",
+            2,
+            "warning: --param function_to_apply: {'a'} is taken as a text, since it is not valid JSON",
+        ),
         (&["-", "--jsonl"], b"", 0, ""),
         (&["either/or", "and so on..", "a/"], b"", 0, "\"a/\" is answered as a text"),
     ];

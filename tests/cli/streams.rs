@@ -44,7 +44,12 @@ impl Running {
 
     #[cfg(unix)]
     fn interrupt(&self) {
-        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("-INT");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
     fn code(&mut self) -> Option<i32> {
@@ -396,6 +401,111 @@ fn ctrl_c_leaves_whole_lines() {
     whole.interrupt();
     assert_eq!(whole.code(), Some(130));
     assert!(!beside() && fs::read_to_string(&file).unwrap() == "old");
+}
+
+/// SIGTERM and SIGHUP end the program as Ctrl-C does, unless whoever has started it wants them ignored.
+#[cfg(unix)]
+#[test]
+fn other_signals() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let run = ["run", "text-classification", "-m", &model, "-", "--jsonl"];
+    for (name, code) in [("-TERM", 143), ("-HUP", 129)] {
+        let mut idle = Running::new(program.command(&run));
+        idle.write(b"good\n");
+        idle.answer();
+        idle.signal(name);
+        assert_eq!(idle.code(), Some(code), "{name}");
+    }
+    // Where nothing is answered line by line, it is at once, and told.
+    let mut waiting = Running::new(program.command(&["tokenize", "-", "-m", &model]));
+    thread::sleep(Duration::from_millis(200));
+    waiting.signal("-TERM");
+    assert_eq!(waiting.code(), Some(143));
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut waiting.child.stderr.take().unwrap(), &mut told).unwrap();
+    assert_eq!(told, "error: interrupted by SIGTERM\n");
+    // As `nohup` starts it, and a script's `&`.
+    let inner = program.command(&run);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+    let mut ignoring = Running::new(command);
+    ignoring.write(b"good\n");
+    ignoring.answer();
+    ignoring.signal("-HUP");
+    ignoring.signal("-INT");
+    ignoring.write(b"bad\n");
+    ignoring.answer();
+    drop(ignoring.child.stdin.take());
+    assert_eq!(ignoring.code(), Some(0));
+}
+
+/// A conversion that is ended leaves nothing behind: the folder is there whole, or not at all.
+#[cfg(unix)]
+#[test]
+fn a_conversion_that_is_ended_leaves_nothing() {
+    let program = Program::new();
+    let model = golden("generate/models/qwen3/chat").to_str().unwrap().to_owned();
+    let (here, out) = (program.folder.path(), program.folder.path().join("out"));
+    let names = || fs::read_dir(here).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>();
+    let is_part = |name: &String| name.starts_with(".part-");
+    let mut ended = 0;
+    for signal in ["-TERM", "-INT", "-HUP"].iter().cycle().take(60) {
+        let mut converting = Running::new(program.command(&["convert", &model, out.to_str().unwrap()]));
+        let mut goes_on = || converting.child.try_wait().unwrap().is_none();
+        while !names().iter().any(is_part) && goes_on() {}
+        if goes_on() {
+            converting.signal(signal);
+        }
+        let code = converting.code();
+        assert!(!names().iter().any(is_part), "{signal}: {:?}", names());
+        match code {
+            Some(0) => assert!(out.join("config.json").is_file()),
+            Some(129 | 130 | 143) => ended += u32::from(!out.exists()),
+            code => panic!("{signal}: {code:?}"),
+        }
+        let _ = fs::remove_dir_all(&out);
+        if ended > 2 {
+            return;
+        }
+    }
+    panic!("no conversion was ended on its way");
+}
+
+/// Which input an answer belongs to, for scripts that read files of folders.
+#[test]
+fn answers_that_name_their_inputs() {
+    let program = Program::new();
+    let model = golden(CLASSIFIER).to_str().unwrap().to_owned();
+    let folder = program.folder.path().join("mes textes");
+    fs::create_dir(&folder).unwrap();
+    for (name, bytes) in [("-a b.txt", &b"good\n"[..]), ("é.txt", b"\xff"), ("z.jsonl", b"\"bad\"\n\n7\n")] {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    let folder = format!("{}/", folder.to_str().unwrap());
+    let run = ["run", "text-classification", "-m", &model, &folder, "--jsonl"];
+    let output = program.run(&[&run[..], &["--with-input"]].concat(), b"");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let plain = lines(&program.run(&run, b"").stdout);
+    let named = lines(&output.stdout);
+    let file = |name: &str| format!("{folder}{name}");
+    assert_eq!(named[0], json!({"input": 0, "file": file("-a b.txt"), "answer": plain[0]}));
+    assert_eq!(named[1]["file"], file("z.jsonl"));
+    assert_eq!(named[1], json!({"input": 1, "file": file("z.jsonl"), "line": 1, "answer": plain[1]}));
+    assert_eq!((&named[2]["line"], &named[2]["error"]), (&json!(3), &plain[2]["error"]));
+    assert_eq!(named[3]["file"], file("é.txt"));
+    assert!(named[3]["error"]["message"] == "byte 0 is not UTF-8" && named[3].get("answer").is_none(), "{}", named[3]);
+    // Pictures are named by their paths, in a folder or not.
+    let vit = golden("vit/image_classification").to_str().unwrap().to_owned();
+    let media = golden("media");
+    let picture =
+        fs::read_dir(&media).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "png"));
+    let picture = picture.unwrap().to_str().unwrap().to_owned();
+    let run = ["run", "image-classification", "-m", &vit, &picture, "/no/such.png", "--jsonl"];
+    let answers = lines(&program.run(&run, b"").stdout);
+    assert!(answers[0].is_array() && answers[1]["error"]["file"] == "/no/such.png", "{answers:?}");
+    let answers = lines(&program.run(&[&run[..], &["--with-input"]].concat(), b"").stdout);
+    assert_eq!((&answers[0]["file"], &answers[1]["file"]), (&json!(picture), &json!("/no/such.png")));
 }
 
 /// A limit of file sizes stands for a disk that is full: the error is told, and what was written are whole lines.

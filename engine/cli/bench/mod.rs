@@ -83,11 +83,12 @@ impl Bench {
     fn latency(&self) -> Result<Report> {
         let start = Instant::now();
         let pretrained = self.open()?;
-        let head = match &self.task {
-            Some(task) => pipelines::find(task).map_err(failure::asked)?.heads.first().copied().unwrap_or(pretrained.head()),
-            None => pretrained.head(),
-        };
-        let model = pretrained.model(head)?;
+        let task = self.task.as_deref().map(pipelines::find).transpose().map_err(failure::asked)?;
+        let head = task.and_then(|task| task.heads.first().copied()).unwrap_or(pretrained.head());
+        let model = pretrained.model(head).map_err(|error| match task {
+            Some(task) => pipelines::explained(error, task, &pretrained),
+            None => error,
+        })?;
         let load_ms = milliseconds(start);
 
         if matches!(head, Head::CausalLm | Head::Seq2SeqLm) {

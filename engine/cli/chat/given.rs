@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use formers::preprocess::text::chat::is_tool;
 use serde_json::{Map, Value};
 
 use crate::cli::{failure, input};
@@ -20,7 +21,7 @@ pub(super) fn fields(argument: &str, given: &[String]) -> Result<Map<String, Val
         let Some((key, value)) = text.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             bail!(failure::asked(format_args!("{argument} {text}: expected key=value")))
         };
-        Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))))
+        Ok((key.to_owned(), input::json_or_text(value.to_owned())))
     };
     given.iter().map(field).collect()
 }
@@ -57,11 +58,6 @@ pub(super) fn tools(path: &Path) -> Result<Vec<Value>> {
         Ok(Value::Array(tools)) => tools,
         Ok(_) => return Err(wrong("expected a JSON list of tools; put one tool in [ ]".to_owned())),
         Err(error) => return Err(wrong(format!("not valid JSON: {error}"))),
-    };
-    // A function stands as it is, or in a field; tools of other types are the template's matter.
-    let is_tool = |tool: &Value| {
-        let is_other = tool["type"].as_str().is_some_and(|kind| kind != "function");
-        tool.is_object() && (is_other || tool.get("function").unwrap_or(tool)["name"].is_string())
     };
     match tools.iter().position(|tool| !is_tool(tool)) {
         Some(place) => Err(wrong(format!(

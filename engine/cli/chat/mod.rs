@@ -12,13 +12,15 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 use formers::{
-    model::Pretrained,
     pipelines::{Pipeline as _, TextGeneration, text_generation::Options},
     preprocess::text::chat::ChatOptions,
 };
 use serde_json::json;
 
-use super::{interrupt, model_options::ModelOptions};
+use super::{
+    interrupt::{self, Signal},
+    model_options::ModelOptions,
+};
 use given::{fields, line, tools};
 use talk::Talk;
 
@@ -67,14 +69,16 @@ impl Chat {
         let mut generation = fields("--param", &self.params)?;
         generation.entry("max_new_tokens").or_insert_with(|| json!(self.max_new_tokens));
         let options = Options { generation, chat, ..Options::default() };
-        let generate = TextGeneration::load(&Pretrained::open(self.options.resolve(&self.model))?)?;
-        let handled = ctrlc::set_handler(|| {
-            if STATE.compare_exchange(ANSWERING, INTERRUPTED, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-                // As shells report an interrupted program.
-                std::process::exit(130);
+        let generate = TextGeneration::builder(&self.model).options(self.options.resolve(&self.model)).build()?;
+        interrupt::answer(|signal| {
+            let is_ended = STATE.compare_exchange(ANSWERING, INTERRUPTED, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            match signal {
+                Signal::INTERRUPT if is_ended => true,
+                // The usual end of a talk needs no word.
+                Signal::INTERRUPT => interrupt::leave(signal),
+                _ => false,
             }
         });
-        interrupt::or_by_itself(handled)?;
 
         let mut talk = Talk::new(self.system.as_deref());
         let mut input = io::stdin().lock();

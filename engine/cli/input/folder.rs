@@ -16,15 +16,30 @@ pub(super) fn is_folder(task: &Task, input: &str) -> bool {
     is_path && Path::new(input).is_dir()
 }
 
-/// Whether an INPUT that is a text was likely meant as a path: a file that is there, or a folder that is not.
-pub(super) fn looks_like_a_path(task: &Task, input: &str) -> bool {
-    let is_one_word = !input.is_empty() && !input.contains(char::is_whitespace);
-    if task.medium != Medium::Text || !is_one_word {
-        return false;
+/// What to do instead, where an INPUT that is a text was likely meant as a path: of a file that is there, or of a folder.
+pub(super) fn mistaken(task: &Task, input: &str) -> Option<&'static str> {
+    if task.medium != Medium::Text || input.is_empty() || input.contains('\n') {
+        return None;
     }
     let path = Path::new(input);
     let is_path = input.contains(['/', std::path::MAIN_SEPARATOR]) || path.extension().is_some();
-    (is_path && path.is_file()) || (input.len() > 1 && input.ends_with('/') && !path.is_dir())
+    let is_one_word = !input.contains(char::is_whitespace);
+    match () {
+        () if path.join("config.json").is_file() => Some("a model is named by --model"),
+        () if path.is_dir() => Some("a folder is written with a / at its end"),
+        () if (is_path && path.is_file()) || (is_one_word && input.len() > 1 && input.ends_with('/')) => {
+            Some("- reads texts from standard input, a folder/ stands for its files")
+        }
+        () => None,
+    }
+}
+
+/// Whether an input is the name of a file that holds it, there or not.
+pub(super) fn is_file(task: &Task, input: &str) -> bool {
+    /// No system has longer paths.
+    const LONGEST: usize = 4096;
+    let is_path = task.medium != Medium::Text && input.len() <= LONGEST && !input.contains("://") && !input.starts_with("data:");
+    is_path && (has_ending(Path::new(input), task.medium.extensions()) || Path::new(input).is_file())
 }
 
 /// The files of a folder that a task reads; hidden ones are left out.

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::failure::asked;
 use fields::Fields;
+pub(super) use parameters::json_or_text;
 pub(super) use source::{Content, Item, Place, Source};
 pub(super) use unicode::to_utf8;
 
@@ -87,7 +88,9 @@ pub(super) fn arguments(task: &'static Task, inputs: &[String], params: &[String
     };
     let inputs = match inputs {
         // Several arguments are inputs one after the other, but where they are the fields of one.
-        Inputs::Argument(Value::Array(list)) if reading.stream => Inputs::Each(list.into_iter().map(Item::bare).collect()),
+        Inputs::Argument(Value::Array(list)) if reading.stream => {
+            Inputs::Each(list.into_iter().map(|input| Item::of(task, input)).collect())
+        }
         inputs => inputs,
     };
     Ok((inputs, Value::Object(parameters)))
@@ -131,6 +134,9 @@ fn bytes_of(file: &str) -> Result<Vec<u8>> {
         return read(io::stdin().lock()).context("standard input");
     }
     let file_open = File::open(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if file.trim_start().starts_with(['{', '[']) => {
+            asked(format!("{file}: there is no such file; JSON itself comes from standard input, for -"))
+        }
         io::ErrorKind::NotFound => asked(format!("{file}: {error}")),
         _ => anyhow::Error::new(error).context(file.to_owned()),
     });

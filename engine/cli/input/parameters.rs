@@ -13,12 +13,21 @@ use crate::cli::failure::asked;
 pub(super) fn parameters(task: &Task, params: &[String]) -> Result<Map<String, Value>> {
     let mut parameters = Map::new();
     for param in params {
-        let Some((key, value)) = param.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+        let field = param.split_once('=').map(|(key, value)| (key.trim(), value));
+        let Some((key, value)) = field.filter(|(key, _)| !key.is_empty()) else {
             bail!(asked(format!("--param {param}: expected key=value; {} has {}", task.id, task.parameters.join(", "))));
         };
         let value = match value.strip_prefix('@') {
             Some(file) => of_file(key, file)?,
-            None => json_or_text(value.to_owned()),
+            None => {
+                let read = json_or_text(value.to_owned());
+                if key != "regex" && read.is_string() && is_bracketed(value) {
+                    tracing::warn!(
+                        "--param {key}: {value} is taken as a text, since it is not valid JSON, where strings stand in \"quotes\""
+                    );
+                }
+                read
+            }
         };
         if parameters.insert(key.to_owned(), value).is_some() {
             bail!(asked(format!("--param {key}: given twice")));
@@ -33,9 +42,20 @@ fn wrong_file(key: &str, error: anyhow::Error) -> anyhow::Error {
     error.context(format!("--param {key}"))
 }
 
-/// What is no JSON is a string, so that quotes can be left out.
-fn json_or_text(text: String) -> Value {
-    serde_json::from_str(&text).unwrap_or(Value::String(text))
+/// What is no JSON is a string, so that quotes can be left out; but for the words that Python has for JSON's.
+pub(in crate::cli) fn json_or_text(text: String) -> Value {
+    match text.as_str() {
+        "True" => Value::Bool(true),
+        "False" => Value::Bool(false),
+        "None" => Value::Null,
+        _ => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    }
+}
+
+/// Whether a text was likely meant as a list or an object.
+fn is_bracketed(text: &str) -> bool {
+    let text = text.trim();
+    [('[', ']'), ('{', '}')].iter().any(|(start, end)| text.starts_with(*start) && text.ends_with(*end))
 }
 
 /// What a file holds, by its ending: JSON, a text, or whichever it is.

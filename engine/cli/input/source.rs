@@ -12,7 +12,7 @@ use formers::{
     Error, ErrorKind,
     pipelines::{Medium, Request, Task},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     fields::Fields,
@@ -54,10 +54,12 @@ pub(crate) enum Content {
 }
 
 impl Item {
-    /// An input that stands nowhere but in its list.
-    pub(crate) fn bare(input: Value) -> Self {
-        let bytes = input.as_str().map_or(0, str::len);
-        Self { place: Place::default(), content: Ok(Content::Input(input)), bytes }
+    /// An input that stands nowhere but in its list, unless it is itself the name of a file.
+    pub(crate) fn of(task: &Task, input: Value) -> Self {
+        let text = input.as_str();
+        let file = text.filter(|text| folder::is_file(task, text)).map(Arc::from);
+        let bytes = text.map_or(0, str::len);
+        Self { place: Place { file, line: None }, content: Ok(Content::Input(input)), bytes }
     }
 
     /// What is a part of an input.
@@ -71,12 +73,25 @@ impl Item {
 }
 
 impl Place {
+    /// What programs are told: the number of the input, counted from 0, and where it stands.
+    pub(crate) fn fields(&self, index: u64) -> Map<String, Value> {
+        let file = self.file.as_deref().map(|file| ("file", file.into()));
+        let line = self.line.map(|line| ("line", line.into()));
+        [Some(("input", index.into())), file, line].into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// A message with the place, for people.
     pub(crate) fn tell(&self, index: u64, message: &str) -> String {
+        // Errors of a pipeline name the field, or the file, themselves.
+        let alone = message.strip_prefix("inputs: ").unwrap_or(message);
         match (&self.file, self.line) {
-            (Some(file), Some(line)) => format!("{file}: {message} (line {line})"),
-            (Some(file), None) => format!("{file}: {message}"),
-            _ => format!("inputs[{index}]: {message}"),
+            (Some(file), Some(line)) => format!("{file}: {alone} (line {line})"),
+            (Some(file), None) if alone.contains(&**file) => alone.to_owned(),
+            (Some(file), None) => format!("{file}: {alone}"),
+            _ => match message.strip_prefix("inputs").filter(|rest| rest.starts_with(['.', '['])) {
+                Some(rest) => format!("inputs[{index}]{rest}"),
+                None => format!("inputs[{index}]: {alone}"),
+            },
         }
     }
 }
@@ -118,10 +133,8 @@ impl Source {
                 text => Part::Text(text.to_owned()),
             });
         }
-        if let Some(path) = inputs.iter().find(|input| folder::looks_like_a_path(task, input)) {
-            tracing::warn!(
-                "{path:?} is answered as a text, not what lies there; - reads texts from standard input, a folder/ stands for its files"
-            );
+        if let Some((path, advice)) = inputs.iter().find_map(|input| Some((input, folder::mistaken(task, input)?))) {
+            tracing::warn!("{path:?} is answered as a text, not what lies there; {advice}");
         }
         Ok(Self { task, fields, json_lines, parts: parts.into_iter(), files: Vec::new().into_iter(), lines: None })
     }
@@ -233,9 +246,12 @@ impl Iterator for Source {
             }
             match self.parts.next()? {
                 Part::Text(text) => {
-                    let bytes = text.len();
-                    let content = self.fields.input(text.into()).map(Content::Input);
-                    return Some(Item { place: Place::default(), content, bytes });
+                    let item = Item::of(self.task, text.into());
+                    let content = item.content.and_then(|content| match content {
+                        Content::Input(text) => self.fields.input(text).map(Content::Input),
+                        request @ Content::Request(_) => Ok(request),
+                    });
+                    return Some(Item { content, ..item });
                 }
                 Part::Files(files) => self.files = files.into_iter(),
                 Part::StandardInput => {

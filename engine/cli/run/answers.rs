@@ -11,7 +11,7 @@ use formers::{
     model::Head,
     pipelines::{AnyPipeline, Medium},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Content, Item, Place};
 use crate::cli::failure::{self, Called, SomeFailed};
@@ -25,8 +25,8 @@ const OFTEN: Duration = Duration::from_secs(1);
 
 /// A pipeline with the parameters that inputs share, and how it went with them.
 pub(super) struct Answers<'a> {
-    pipeline: &'a dyn AnyPipeline,
-    parameters: &'a Value,
+    pub(super) pipeline: &'a dyn AnyPipeline,
+    pub(super) parameters: &'a Value,
     /// How many inputs there were.
     pub(super) of: u64,
     failed: u64,
@@ -34,6 +34,8 @@ pub(super) struct Answers<'a> {
     at_once: usize,
     /// Whether more inputs than that may be answered at once when there is time.
     grows: bool,
+    /// Whether answers say which input they belong to.
+    with_input: bool,
 }
 
 impl<'a> Answers<'a> {
@@ -42,7 +44,12 @@ impl<'a> Answers<'a> {
         // Nothing is won by gathering sounds, which run one by one.
         let one_by_one = pipeline.task().medium == Medium::Audio;
         let at_once = batch_size.map_or(if one_by_one { 1 } else { FEW }, NonZeroUsize::get);
-        Self { pipeline, parameters, of: 0, failed: 0, first: None, at_once, grows: batch_size.is_none() && !one_by_one }
+        Self { pipeline, parameters, of: 0, failed: 0, first: None, at_once, grows: batch_size.is_none() && !one_by_one, with_input: false }
+    }
+
+    /// The same, with answers that say which input they belong to.
+    pub(super) fn with_input(self, with_input: bool) -> Self {
+        Self { with_input, ..self }
     }
 
     /// How many inputs to gather.
@@ -76,11 +83,20 @@ impl<'a> Answers<'a> {
     fn shown(&mut self, place: &Place, answer: formers::Result<Value>) -> Value {
         let index = self.of;
         self.of += 1;
-        answer.unwrap_or_else(|error| {
-            self.failed += 1;
-            self.first.get_or_insert_with(|| place.tell(index, error.message()));
-            failure::in_place(&error, index, place.file.as_deref(), place.line)
-        })
+        let place_fields = place.fields(index);
+        let mut shown = match answer {
+            Ok(answer) if self.with_input => json!({ "answer": answer }),
+            Ok(answer) => answer,
+            Err(error) => {
+                self.failed += 1;
+                self.first.get_or_insert_with(|| place.tell(index, error.message()));
+                failure::in_place(&error, place_fields.clone())
+            }
+        };
+        if let Some(fields) = shown.as_object_mut().filter(|_| self.with_input) {
+            *fields = place_fields.into_iter().chain(std::mem::take(fields)).collect();
+        }
+        shown
     }
 
     fn each(&self, contents: Vec<formers::Result<Content>>) -> Result<Vec<formers::Result<Value>>> {

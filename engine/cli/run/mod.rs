@@ -49,10 +49,10 @@ pub(super) struct Run {
     inputs: Vec<String>,
     /// A model on the Hub or a folder; by default the task's own.
     #[arg(short, long, value_name = "REPO|DIR")]
-    pub(super) model: Option<String>,
+    model: Option<String>,
     /// A parameter of the task. The value is JSON, or else a string; @FILE is what a file holds. `formers tasks TASK` lists them.
     ///
-    /// .json files hold JSON, .txt and .md files a text, others whichever it is; of a text the last line end is left out. A string that
+    /// Python's True, False and None are read as well. .json files hold JSON, .txt and .md files a text, others whichever it is; of a text the last line end is left out. A string that
     /// begins with @ is written as JSON, in quotes. Beside --request these go before the parameters of FILE.
     #[arg(short, long = "param", value_name = "KEY=VALUE")]
     params: Vec<String>,
@@ -68,6 +68,10 @@ pub(super) struct Run {
     /// batch_size says, or as are answered within about a second. Ctrl-C lets those at work come to their end; a second one does not.
     #[arg(long, conflicts_with = "save")]
     jsonl: bool,
+    /// With --jsonl: each line is {"input", "file", "line", "answer"}, or has "error" in place of "answer": which input it belongs to, counted
+    /// from 0, and where that stands, if it stands in a file.
+    #[arg(long, requires = "jsonl")]
+    with_input: bool,
     /// Lines of standard input are JSON: a string, an object with the task's fields, whatever `inputs` may be a list of; or a request
     /// {"inputs", "parameters"}. Empty lines are skipped. Without INPUT, standard input is read.
     #[arg(long, conflicts_with = "request")]
@@ -93,7 +97,6 @@ const EXAMPLES: &str = "Examples:
 
 impl Run {
     pub(super) fn execute(self) -> Result<()> {
-        interrupt::watch()?;
         let task = pipelines::find(&self.task).map_err(asked)?;
         // A wrong request, and a place where nothing can be written, are told before a model is loaded.
         let (inputs, parameters) = self.read(task)?;
@@ -105,11 +108,16 @@ impl Run {
         tracing::info!("{model} loaded in {:.2} s", start.elapsed().as_secs_f64());
         let start = Instant::now();
         let done = match out {
-            Out::Lines(lines) => by_line(&*pipeline, inputs, &parameters, lines),
+            Out::Lines(lines) => by_line(Answers::new(&*pipeline, &parameters).with_input(self.with_input), inputs, lines),
             Out::Document(document) => self.document(&*pipeline, inputs, &parameters, document),
         };
         logging::tell_tokens(start.elapsed());
         done
+    }
+
+    /// The model that is named, or the task's own.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.as_deref().or_else(|| pipelines::find(&self.task).ok().map(|task| task.default_model))
     }
 
     fn read(&self, task: &'static Task) -> Result<(Inputs, Value)> {
@@ -135,7 +143,7 @@ impl Run {
         let for_people = self.request.is_none() && !self.json && self.output.is_none() && output::for_people();
         let items = match inputs {
             Inputs::Argument(inputs) => match pipeline.inputs_of(&inputs, parameters)? {
-                Some(list) if list.len() > 1 => list.iter().cloned().map(Item::bare).collect(),
+                Some(list) if list.len() > 1 => list.iter().cloned().map(|input| Item::of(pipeline.task(), input)).collect(),
                 _ => return self.single(pipeline, &inputs, parameters, document, for_people),
             },
             Inputs::Each(items) => items,
@@ -206,12 +214,13 @@ enum Out {
 }
 
 /// A line for each input as it is answered.
-fn by_line(pipeline: &dyn AnyPipeline, inputs: Inputs, parameters: &Value, mut lines: Lines) -> Result<()> {
-    let mut answers = Answers::new(pipeline, parameters);
+fn by_line(mut answers: Answers<'_>, inputs: Inputs, mut lines: Lines) -> Result<()> {
+    let (pipeline, parameters) = (answers.pipeline, answers.parameters);
+    let task = pipeline.task();
     let (count, items): (Option<u64>, Box<dyn Iterator<Item = Item> + Send>) = match inputs {
         Inputs::Argument(inputs) => {
             let list = pipeline.inputs_of(&inputs, parameters)?.unwrap_or(Cow::Borrowed(std::slice::from_ref(&inputs))).into_owned();
-            (Some(list.len() as u64), Box::new(list.into_iter().map(Item::bare)))
+            (Some(list.len() as u64), Box::new(list.into_iter().map(|input| Item::of(task, input))))
         }
         Inputs::Each(items) => (Some(items.len() as u64), Box::new(items.into_iter())),
         Inputs::Stream(source) => (source.known_count(), source),
@@ -245,7 +254,7 @@ fn by_line(pipeline: &dyn AnyPipeline, inputs: Inputs, parameters: &Value, mut l
     }
     bar.finish_and_clear();
     if interrupt::is_asked() {
-        return Err(Interrupted { answered: answers.of }.into());
+        return Err(Interrupted { signal: interrupt::signal(), answered: answers.of }.into());
     }
     answers.end()
 }

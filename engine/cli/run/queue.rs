@@ -83,7 +83,7 @@ mod tests {
     use std::{sync::Arc, thread};
 
     fn item(bytes: usize) -> Item {
-        Item { bytes, ..Item::bare("".into()) }
+        Item { bytes, ..Item::of(&formers::pipelines::TASKS[0], "".into()) }
     }
 
     #[test]

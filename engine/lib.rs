@@ -31,7 +31,11 @@ pub use error::{Error, ErrorKind, Result};
 pub use model::Options;
 pub use pipelines::pipeline;
 
-/// The programs of the README compile.
+/// The programs of the README and of the pages beside it compile.
 #[cfg(all(doctest, feature = "text"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "text", feature = "load-dynamic"))]
+#[doc = include_str!("../docs/application.md")]
+struct Application;

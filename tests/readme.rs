@@ -1,19 +1,37 @@
-//! The generated tables of the README are those of the code. `FORMERS_UPDATE=1 cargo test --test readme` writes them.
+//! The generated tables of the README and of `docs/` are those of the code. `FORMERS_UPDATE=1 cargo test --test readme` writes them.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path};
 
-use formers::pipelines::TASKS;
+use formers::{config::GenerationConfig, pipelines::TASKS};
 use formers_models::ARCHITECTURES;
 
 fn tasks() -> String {
-    let mut table = String::from("| task | what it gives | inputs | parameters |\n|---|---|---|---|\n");
+    let mut table = String::from("| task | what it gives | inputs |\n|---|---|---|\n");
     for task in TASKS {
         let aliases: String = task.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
-        let parameters: Vec<String> = task.parameters.iter().map(|p| format!("`{p}`")).collect();
-        table += &format!("| `{}`{aliases} | {} | {} | {} |\n", task.id, task.summary, task.inputs, parameters.join(", "));
+        table += &format!("| `{}`{aliases} | {} | {} |\n", task.id, task.summary, task.inputs);
     }
     table
+}
+
+fn names(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What is said of each task; the parameters of `generate`, which tasks that write share, once.
+fn parameters() -> String {
+    let generation = GenerationConfig::PARAMETERS;
+    let mut text = String::from("| task | parameters |\n|---|---|\n");
+    for task in TASKS {
+        let (shared, own): (Vec<&str>, Vec<&str>) = task.parameters.iter().copied().partition(|name| generation.contains(name));
+        let writes = shared.len() > generation.len() / 2;
+        let listed = if writes { names(&own) + "; those of generation" } else { names(task.parameters) };
+        let missing: Vec<&str> = generation.iter().copied().filter(|name| writes && !shared.contains(name)).collect();
+        let but = if missing.is_empty() { String::new() } else { format!(" but for {}", names(&missing)) };
+        text += &format!("| `{}` | {listed}{but} |\n", task.id);
+    }
+    text + &format!("\nThose of generation: {}\n", names(generation))
 }
 
 fn architectures() -> String {
@@ -27,18 +45,23 @@ fn architectures() -> String {
 
 #[test]
 fn tables_are_those_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    is_up_to_date("README.md", &[("tasks", tasks()), ("architectures", architectures())]);
+    is_up_to_date("docs/tasks.md", &[("tasks", parameters())]);
+}
+
+fn is_up_to_date(file: &str, tables: &[(&str, String)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let mut readme = fs::read_to_string(&path).unwrap();
     let old = readme.clone();
-    for (name, table) in [("tasks", tasks()), ("architectures", architectures())] {
+    for (name, table) in tables {
         let start = readme.find(&format!("<!-- {name}:")).unwrap();
         let start = start + readme[start..].find('\n').unwrap() + 1;
         let end = readme.find(&format!("<!-- end of {name} -->")).unwrap();
-        readme.replace_range(start..end, &table);
+        readme.replace_range(start..end, table);
     }
     if std::env::var_os("FORMERS_UPDATE").is_some() {
         fs::write(&path, &readme).unwrap();
     } else {
-        assert!(readme == old, "the README's tables are old: FORMERS_UPDATE=1 cargo test --test readme");
+        assert!(readme == old, "{file}: its tables are old: FORMERS_UPDATE=1 cargo test --test readme");
     }
 }

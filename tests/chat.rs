@@ -419,7 +419,7 @@ fn errors_in_a_template_name_its_file() {
         (&[("chat_template.json", &one)], "chat_template.json: chat template, line 2: "),
     ];
     let messages = [json!({"role": "user", "content": "hi"})];
-    let options = ChatOptions { tools: Some(vec![json!({})]), ..ChatOptions::default() };
+    let options = ChatOptions { tools: Some(vec![json!({"name": "f"})]), ..ChatOptions::default() };
     for (files, wanted) in cases {
         let error = ChatTemplates::from_files(&memory(files)).unwrap().apply(plain().special_tokens(), &messages, &options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

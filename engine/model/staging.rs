@@ -118,8 +118,8 @@ impl Staging {
 
 /// What the system says, without the path that nobody has named.
 fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
-    inner.map_or(error, io::Error::from_raw_os_error)
+    let told = error.to_string();
+    told.rsplit_once(" at path ").map(|(said, _)| io::Error::new(error.kind(), said.to_owned())).unwrap_or(error)
 }
 
 /// So that a name outlives a power cut, where the system has that.

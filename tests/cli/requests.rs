@@ -216,8 +216,8 @@ fn mistakes_are_told_with_what_to_do() {
         (&[file], b"", 0, "is answered as a text, not what lies there"),
         (&["no-such-folder/"], b"", 0, "is answered as a text, not what lies there"),
         (&[blank], b"", 0, "is answered as a text, not what lies there; - reads texts"),
-        (&[folder], b"", 0, "is answered as a text, not what lies there; a folder is written with a / at its end"),
-        (&[&model, "good"], b"", 0, "is answered as a text, not what lies there; a model is named by --model"),
+        (&["docs"], b"", 0, "is answered as a text, not what lies there; a folder is written with a / at its end"),
+        (&[&model, "good"], b"", 2, "is the folder of a model, which is named by --model"),
         (&["-r", "{\"inputs\": \"a\"}"], b"", 2, "there is no such file; JSON itself comes from standard input, for -"),
         (&["a", "-p", " top_k =1"], b"", 0, ""),
         // As Python writes it.

@@ -16,16 +16,22 @@ pub(super) fn is_folder(task: &Task, input: &str) -> bool {
     is_path && Path::new(input).is_dir()
 }
 
+fn is_model(folder: &Path) -> bool {
+    let has = |file: &&str| folder.join(file).is_file();
+    has(&"config.json")
+        && ["model.safetensors", "tokenizer.json", "tokenizer_config.json", "pytorch_model.bin"].iter().any(|file| has(file))
+}
+
 /// What to do instead, where an INPUT that is a text was likely meant as a path: of a file that is there, or of a folder.
 pub(super) fn mistaken(task: &Task, input: &str) -> Option<&'static str> {
-    if task.medium != Medium::Text || input.is_empty() || input.contains('\n') {
+    if task.medium != Medium::Text || input.is_empty() || input.contains('\n') || is_folder(task, input) {
         return None;
     }
     let path = Path::new(input);
     let is_path = input.contains(['/', std::path::MAIN_SEPARATOR]) || path.extension().is_some();
     let is_one_word = !input.contains(char::is_whitespace);
     match () {
-        () if path.join("config.json").is_file() => Some("a model is named by --model"),
+        () if is_model(path) => Some("a model is named by --model"),
         () if path.is_dir() => Some("a folder is written with a / at its end"),
         () if (is_path && path.is_file()) || (is_one_word && input.len() > 1 && input.ends_with('/')) => {
             Some("- reads texts from standard input, a folder/ stands for its files")
@@ -46,6 +52,9 @@ pub(super) fn is_file(task: &Task, input: &str) -> bool {
 pub(super) fn files(task: &Task, folder: &str) -> Result<Vec<PathBuf>> {
     let json = if task.medium == Medium::Text { JSON } else { &[] };
     let endings: Vec<&str> = task.medium.extensions().iter().chain(json).copied().collect();
+    if is_model(Path::new(folder)) {
+        return Err(asked(format!("{folder}: is the folder of a model, which is named by --model")));
+    }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.to_owned())? {
         let path = entry.with_context(|| folder.to_owned())?.path();

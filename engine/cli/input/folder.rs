@@ -18,8 +18,7 @@ pub(super) fn is_folder(task: &Task, input: &str) -> bool {
 
 fn is_model(folder: &Path) -> bool {
     let has = |file: &&str| folder.join(file).is_file();
-    has(&"config.json")
-        && ["model.safetensors", "tokenizer.json", "tokenizer_config.json", "pytorch_model.bin"].iter().any(|file| has(file))
+    has(&"config.json") && ["model.safetensors", "tokenizer.json", "tokenizer_config.json", "pytorch_model.bin"].iter().any(has)
 }
 
 /// What to do instead, where an INPUT that is a text was likely meant as a path: of a file that is there, or of a folder.

@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "albert", base: "albert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("albert", Head::ENCODER, build).own_heads(&["predictions"]);
 
 /// More layers than anybody shares weights among: what goes beyond is a damaged config.
 const MAX_LAYERS: usize = 1024;
@@ -45,7 +45,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let own: Config = request.config()?;
     let Config { hidden_size, num_attention_heads, hidden_act, .. } = own;
     let cfg = bert::Config { hidden_size, num_attention_heads, hidden_act, ..request.config()? };
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("albert");
     let text = inputs::Text::with_token_types(&graph);
 

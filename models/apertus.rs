@@ -9,22 +9,21 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Norm, Order},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "apertus", base: "model", heads: &[Head::CausalLm, Head::TokenClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("apertus", &[Head::CausalLm, Head::TokenClassification], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    let mut config = request.config.clone();
+    let mut config = request.config.clone().into_owned();
     // The activation is no function of its input alone, so that it stands in no table.
     let named = config.as_object_mut().and_then(|fields| fields.remove("hidden_act"));
     if let Some(other) = named.filter(|name| name != "xielu") {
         return Err(Error::unsupported(format!("config.json: hidden_act: {other} is not known for apertus, only \"xielu\"")));
     }
-    let request = &request.with(&config);
+    let request = &request.with(config);
     let mut defaults = json!({"max_position_embeddings": 65_536, "rms_norm_eps": 1e-5, "rope_theta": 12_000_000.0});
     let rope = json!({
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
     mamba2::Mamba,
+    parts::blocks::Order,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "bamba", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("bamba", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -14,17 +14,21 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Moved, Request,
+    parts::{heads, inputs},
 };
 pub(crate) use variant::{EmbeddingNorm, Names, VARIANT, Variant};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "bart",
-    base: "model",
-    heads: &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("bart", &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm], build)
+        .generation(&[
+            ("pad_token_id", 1),
+            ("bos_token_id", 0),
+            ("eos_token_id", 2),
+            ("decoder_start_token_id", 2),
+            ("forced_eos_token_id", 2),
+        ])
+        .moves_what_it_reads(Moved::BehindStart);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -79,7 +83,7 @@ pub(crate) fn graphs(request: &Request, cfg: &Config, variant: &Variant) -> Resu
 
 /// Reads a text once: its hidden states, and what every layer of the decoder will look at.
 fn encoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
-    let (graph, w) = request.graph("encoder_model");
+    let (graph, w) = request.graph_of("encoder_model");
     let base = w.base(variant.base);
     let text = inputs::Text::new(&graph);
     let hidden = encoder(cfg, variant, &base, &text.input_ids, &text.attention_mask);
@@ -92,11 +96,11 @@ fn encoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<B
 
 /// Writes, looking at what the encoder gave.
 fn decoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
-    let (graph, w) = request.graph("decoder_model_merged");
+    let (graph, w) = request.graph_of("decoder_model_merged");
     let base = w.base(variant.base);
     let decoding = Decoding::new(&graph).beside_encoder();
     let source = Source::kept(&decoding, cfg.d_model);
-    let hidden = decoder(cfg, variant, &base, &decoding.input_ids, &decoding, &source, |x| decoding.at_the_end(x));
+    let hidden = decoder(cfg, variant, &base, &decoding.input_ids(), &decoding, &source, |x| decoding.at_the_end(x));
     let logits = heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &words(&base, "decoder"), &hidden);
     let logits = if w.has("final_logits_bias") { &logits + w.any("final_logits_bias", 2) } else { logits };
     graph.output("logits", &logits);
@@ -105,14 +109,14 @@ fn decoder_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<B
 
 /// Both in one, for heads that see whole texts: the decoder reads the text once more, a token behind.
 fn whole_graph(request: &Request, cfg: &Config, variant: &Variant) -> Result<Body> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base(variant.base);
     let decoding = Decoding::whole(&graph, None);
-    let read = encoder(cfg, variant, &base, &decoding.input_ids, &decoding.attention_mask);
+    let read = encoder(cfg, variant, &base, &decoding.input_ids(), &decoding.attention_mask);
     let source = Source::of(&read, &decoding.attention_mask);
     let classifies = request.head == Head::SequenceClassification;
-    let wanted = |x: &Tensor| if classifies { at_the_last(x, &decoding.input_ids, cfg.eos_token_id) } else { x.clone() };
-    let hidden = decoder(cfg, variant, &base, &(variant.shifted)(cfg, &decoding.input_ids), &decoding, &source, wanted);
+    let wanted = |x: &Tensor| if classifies { at_the_last(x, &decoding.input_ids(), cfg.eos_token_id) } else { x.clone() };
+    let hidden = decoder(cfg, variant, &base, &(variant.shifted)(cfg, &decoding.input_ids()), &decoding, &source, wanted);
     match request.head {
         Head::SequenceClassification => {
             let w = w.pp("classification_head");

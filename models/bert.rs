@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "bert", base: "bert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("bert", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -46,7 +46,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 pub(crate) fn model(request: &Request, base: &str, read: impl Fn(&Config, &Weights, &inputs::Text) -> Tensor) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base(base);
     let text = inputs::Text::with_token_types(&graph);
 

@@ -7,14 +7,9 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bart::two_layers,
-    heads,
-};
+use crate::{Architecture, Head, Request, bart::two_layers, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "biogpt", base: "biogpt", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("biogpt", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -48,11 +43,11 @@ const EPSILON: f32 = 1e-5;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("biogpt");
     let decoding = heads::decoding(request, &graph);
     let table = base.pp("embed_tokens");
-    let words = embedding(&table, &decoding.input_ids);
+    let words = decoding.embedded(&table);
     let words = if cfg.scale_embedding { words * (cfg.hidden_size as f32).sqrt() } else { words };
     let x = words + embedding(&base.pp("embed_positions"), &(&decoding.positions + graph.ints(&[], &[FIRST_POSITION])));
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));

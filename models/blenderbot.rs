@@ -3,12 +3,19 @@
 use formers_converters::{Result, graph::Body};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "blenderbot", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("blenderbot", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 0),
+    ("bos_token_id", 1),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 1),
+    ("forced_eos_token_id", 2),
+    ("encoder_no_repeat_ngram_size", 3),
+]);
 
 const VARIANT: Variant<'static> =
     Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::learned::<0>, ..bart::VARIANT };

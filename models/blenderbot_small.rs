@@ -3,13 +3,18 @@
 use formers_converters::{Result, graph::Body};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "blenderbot-small", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("blenderbot-small", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 0),
+    ("bos_token_id", 1),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 1),
+    ("forced_eos_token_id", 2),
+]);
 
 const VARIANT: Variant<'static> =
     Variant { embedding_norm: EmbeddingNorm::OfSumOrWords, positions: positions::learned::<0>, ..bart::VARIANT };

@@ -3,16 +3,13 @@
 use formers_converters::{
     Dtype, Result, Weights,
     graph::{Body, Tensor},
-    layers::{CachedAttention, Decoding, attention::ungroup, cached::alibi_slopes, cached_attention, embedding, layer_norm, linear},
+    layers::{CachedAttention, Decoding, attention::ungroup, cached::alibi_slopes, cached_attention, layer_norm, linear},
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "bloom", base: "transformer", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("bloom", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -42,13 +39,13 @@ const OTHER_NAMES: &[(&str, &str)] = &[("n_embed", "hidden_size"), ("num_hidden_
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(OTHER_NAMES)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let norm = |name: &str, x: &Tensor| layer_norm(&base.pp(name), cfg.layer_norm_epsilon, x);
     let slopes = alibi_slopes(&graph, cfg.n_head, 8.0);
     let decoding = heads::decoding(request, &graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
 
-    let x = norm("word_embeddings_layernorm", &embedding(&base.pp("word_embeddings"), &decoding.input_ids));
+    let x = norm("word_embeddings_layernorm", &decoding.embedded(&base.pp("word_embeddings")));
     let x = base.layers("h", cfg.n_layer).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
     let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("word_embeddings"), hidden);
     heads::answer(request, &decoding, &w, &x, |x| norm("ln_f", x), words);

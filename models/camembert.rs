@@ -2,4 +2,4 @@
 
 use crate::{architecture::Architecture, roberta};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "camembert", ..roberta::ARCHITECTURE };
+pub(crate) const ARCHITECTURE: Architecture = roberta::ARCHITECTURE.named("camembert");

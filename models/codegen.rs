@@ -6,12 +6,9 @@ use formers_converters::{
     layers::{attention::ungroup, linear_no_bias},
 };
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    gptj::decoder,
-};
+use crate::{Architecture, Head, Request, gptj::decoder};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "codegen", base: "transformer", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("codegen", &[Head::CausalLm], build);
 
 /// The projection was made for training in so many parts, each with its own heads.
 const PARTS: usize = 4;

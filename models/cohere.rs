@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order, by_head, standardized},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm, Order, by_head, standardized},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "cohere", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("cohere", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

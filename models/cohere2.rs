@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "cohere2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("cohere2", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

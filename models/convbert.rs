@@ -8,11 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "convbert", base: "convbert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("convbert", Head::ENCODER, build).own_heads(&["generator_predictions", "discriminator_predictions"]).sees_padding();
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -34,7 +35,7 @@ impl Default for Config {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config { bert: request.config()?, ..request.config()? };
     cfg.check()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("convbert");
     let text = inputs::Text::with_token_types(&graph);
     let (mask, windows) = (Mask::padding(&text.attention_mask), cfg.windows(&text));

@@ -3,18 +3,13 @@
 use formers_converters::{
     Dtype, Error, Result, Weights,
     graph::{Body, Graph, Tensor},
-    layers::{CachedAttention, Decoding, cached_attention, embedding, layer_norm, linear},
+    layers::{CachedAttention, Decoding, cached_attention, layer_norm, linear},
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    gpt2::USUAL_NAMES,
-    heads,
-};
+use crate::{Architecture, Head, Request, gpt2::USUAL_NAMES, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "ctrl", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ctrl", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -38,12 +33,12 @@ const EPSILON: f32 = 1e-6;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = heads::decoding(request, &graph);
 
     let table = base.pp("w");
-    let words = embedding(&table, &decoding.input_ids) * (cfg.n_embd as f32).sqrt();
+    let words = decoding.embedded(&table) * (cfg.n_embd as f32).sqrt();
     let x = words + positions(&graph, &cfg)?.gather(&decoding.positions, 0);
     let x = base.layers("h", cfg.n_layer).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
     let norm = |x: &Tensor| layer_norm(&base.pp("layernorm"), cfg.layer_norm_epsilon, x);

@@ -2,13 +2,9 @@
 
 use formers_converters::{Result, graph::Body};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    roberta,
-};
+use crate::{Architecture, Head, Request, roberta};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "data2vec-text", base: "data2vec_text", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("data2vec-text", Head::ENCODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     roberta::model(request, "data2vec_text", roberta::encoder)

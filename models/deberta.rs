@@ -12,11 +12,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deberta", base: "deberta", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("deberta", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -176,7 +176,7 @@ pub(crate) fn model(
     cfg: &Common,
     encoder: impl FnOnce(&Weights, Tensor, &inputs::Text) -> Result<Tensor>,
 ) -> Result<Vec<Body>> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("deberta");
     let text = if cfg.type_vocab_size > 0 { inputs::Text::with_token_types(&graph) } else { inputs::Text::new(&graph) };
 

@@ -13,12 +13,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     deberta::{self, Common},
-    inputs,
+    parts::inputs,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "deberta-v2", base: "deberta", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("deberta-v2", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]

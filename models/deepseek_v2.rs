@@ -10,14 +10,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
-    mixture::{EXPERTS, gated, scores},
-    mla::Latent,
+    parts::{
+        mixture::{EXPERTS, gated, scores},
+        mla::Latent,
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "deepseek_v2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("deepseek_v2", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -9,15 +9,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
-    mixture::{EXPERTS, gated, scores},
-    mla::Latent,
+    parts::{
+        blocks::Mlp,
+        mixture::{EXPERTS, gated, scores},
+        mla::Latent,
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "deepseek_v3", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("deepseek_v3", Head::DECODER_WITH_LABELS, build);
 
 /// How layers choose among experts that are scored one by one; successors do so as well.
 #[derive(Deserialize)]

@@ -8,11 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "distilbert", base: "distilbert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("distilbert", Head::ENCODER, build).own_heads(&["vocab_transform", "vocab_projector", "pre_classifier"]);
 
 const EPSILON: f32 = 1e-12;
 
@@ -36,7 +37,7 @@ impl Default for Config {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(ATTRIBUTE_MAP)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("distilbert");
     let text = inputs::Text::new(&graph);
     let mask = Mask::padding(&text.attention_mask);

@@ -8,11 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "electra", base: "electra", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("electra", Head::ENCODER, build).own_heads(&["generator_predictions", "discriminator_predictions"]);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -32,7 +33,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let Config { embedding_size, hidden_size, num_attention_heads } = request.config()?;
     let cfg = bert::Config { hidden_size, num_attention_heads, ..request.config()? };
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("electra");
     let text = inputs::Text::with_token_types(&graph);
 

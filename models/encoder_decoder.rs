@@ -11,12 +11,9 @@ use formers_converters::{
 use serde_json::Value;
 use writers::Writer;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, inputs, roberta,
-};
+use crate::{Architecture, Head, Request, bert, parts::inputs, roberta};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "encoder-decoder", base: "", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("encoder-decoder", &[Head::Seq2SeqLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let (reads, writes) = (side(request, "encoder")?, side(request, "decoder")?);
@@ -29,11 +26,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 fn side<'a>(request: &'a Request, name: &str) -> Result<Request<'a>> {
     let config = request.config.get(name).filter(|config| config.is_object());
     let config = config.ok_or_else(|| Error::config(format!("config.json: {name}: a model of its own stands there, and this has none")))?;
-    Ok(request.with(config))
+    Ok(request.with(config.clone()))
 }
 
 fn encoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body> {
-    let (graph, w) = request.graph("encoder_model");
+    let (graph, w) = request.graph_of("encoder_model");
     let text = inputs::Text::new(&graph);
     let places = || graph.range(&text.length()).unsqueeze(&[0]);
     let positions = bert.padding.map_or_else(places, |padding| text.positions_after(padding));
@@ -54,7 +51,7 @@ fn seen(w: &Weights, writer: &Writer, hidden: &Tensor) -> Tensor {
 }
 
 fn decoder_graph(request: &Request, bert: &Bert, writer: &Writer) -> Result<Body> {
-    let (graph, w) = request.graph("decoder_model_merged");
+    let (graph, w) = request.graph_of("decoder_model_merged");
     let base = w.pp("decoder");
     let decoding = Decoding::new(&graph).beside_encoder();
     let source = Source::kept_from(&decoding, writer.width(), bert.cfg.hidden_size).through(|hidden| seen(&w, writer, hidden));

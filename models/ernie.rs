@@ -3,12 +3,9 @@
 use formers_converters::{Result, graph::Body};
 use serde_json::Value;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bert,
-};
+use crate::{Architecture, Head, Request, bert};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "ernie", base: "ernie", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ernie", Head::ENCODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let knows_tasks = request.config.get("use_task_id").and_then(Value::as_bool) == Some(true);

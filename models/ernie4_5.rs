@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Mlp,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "ernie4_5", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ernie4_5", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

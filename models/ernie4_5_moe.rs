@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    ernie4_5,
+    Architecture, Head, Request, ernie4_5,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, gated, scores},
+    parts::mixture::{EXPERTS, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "ernie4_5_moe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ernie4_5_moe", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -8,16 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "esm",
-    base: "esm",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("esm", &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -66,7 +62,7 @@ const MASKED_IN_TRAINING: f32 = 0.15 * 0.8;
 fn build(request: &Request) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("esm");
     base.skip("contact_head.");
     let text = inputs::Text::new(&graph);

@@ -8,16 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "eurobert",
-    base: "model",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("eurobert", &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -72,7 +68,7 @@ impl Config {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let (cfg, rope): (Config, RopeConfig) = (request.config()?, request.config()?);
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let text = inputs::Text::new(&graph);
 

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "exaone4", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("exaone4", Head::DECODER, build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -3,14 +3,9 @@
 use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
-    deepseek_v3::Chosen,
-    exaone4,
-};
+use crate::{Architecture, Head, Request, deepseek_v3::Chosen, exaone4, parts::blocks::Order};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "exaone_moe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("exaone_moe", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

@@ -8,18 +8,15 @@ use formers_converters::{
         Activation, CachedAttention, Decoding, RopeConfig, Rotary,
         attention::{scale, ungroup},
         cached::alibi_slopes,
-        cached_attention, embedding, layer_norm, linear_if,
+        cached_attention, layer_norm, linear_if,
         rotary::Pairs,
     },
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon", base: "transformer", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("falcon", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -84,7 +81,7 @@ impl Config {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(&[("n_embed", "hidden_size")])?;
     let rope: RopeConfig = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = heads::decoding(request, &graph);
     let (decoding, rotary) = if cfg.alibi {
@@ -95,7 +92,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         (decoding, Some(rotary))
     };
 
-    let x = embedding(&base.pp("word_embeddings"), &decoding.input_ids);
+    let x = decoding.embedded(&base.pp("word_embeddings"));
     let layers = base.layers("h", cfg.num_hidden_layers).enumerate();
     let x = layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, rotary.as_ref(), &decoding, i));
     let norm = |x: &Tensor| layer_norm(&base.pp("ln_f"), cfg.layer_norm_epsilon, x);

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
     mamba2::{Gated, Mamba, Mixer},
+    parts::blocks::Order,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "falcon_h1", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("falcon_h1", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -6,13 +6,9 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    mamba,
-};
+use crate::{Architecture, Head, Request, mamba};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "falcon_mamba", base: "backbone", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("falcon_mamba", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

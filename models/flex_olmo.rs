@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
     olmo2,
+    parts::mixture::{EXPERTS, by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "flex_olmo", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("flex_olmo", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

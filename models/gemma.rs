@@ -4,12 +4,12 @@ use formers_converters::{Error, Result, graph::Body, layers::Activation};
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Norm,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma", Head::DECODER_WITH_LABELS, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let mut cfg = Config::of(request, &defaults())?;

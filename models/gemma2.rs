@@ -6,13 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
-    gemma,
+    Architecture, Head, Request, gemma,
     llama::{Config, Variant, decoder},
+    parts::blocks::Order,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma2", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma2", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 struct Own {

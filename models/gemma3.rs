@@ -2,13 +2,10 @@
 
 use formers_converters::{Result, graph::Body};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    gemma3_text,
-};
+use crate::{Architecture, Head, Request};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma3", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma3", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    request.of_text(gemma3_text::build)
+    request.text_alone("gemma3_text")
 }

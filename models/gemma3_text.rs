@@ -10,14 +10,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Norm, Order},
-    gemma,
+    Architecture, Head, Request, gemma,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gemma3_text", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma3_text", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -2,13 +2,10 @@
 
 use formers_converters::{Result, graph::Body};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    gemma4_text,
-};
+use crate::{Architecture, Head, Request};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma4", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma4", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    request.of_text(gemma4_text::build)
+    request.text_alone("gemma4_text")
 }

@@ -7,21 +7,23 @@ use formers_converters::{
     Error, Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, RopeConfig, Rotary, attention_and_cache, attention_to_cache, embedding, gated_mlp,
-        linear_if, linear_no_bias, rotary::Pairs,
+        Activation, CachedAttention, Decoding, RopeConfig, Rotary, attention_and_cache, attention_to_cache, gated_mlp, linear_if,
+        linear_no_bias, rotary::Pairs,
     },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
-    heads, llama,
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    Architecture, Head, Request, llama,
+    parts::{
+        blocks::Norm,
+        heads,
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gemma4_text", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma4_text", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -96,14 +98,14 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     if request.config.get("use_bidirectional_attention").and_then(Value::as_str) == Some("all") {
         return Err(Error::unsupported("config.json: use_bidirectional_attention is \"all\", which text generation does not know"));
     }
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let (w, base) = llama::scopes(&w);
     let decoding = heads::decoding(request, &graph);
     let layers = Layers::new(&cfg, &rope, &base, &decoding)?;
     let norm = Norm::Rms(cfg.rms_norm_eps);
 
     let table = base.pp("embed_tokens");
-    let words = embedding(&table, &decoding.input_ids) * (cfg.hidden_size as f32).sqrt();
+    let words = decoding.embedded(&table) * (cfg.hidden_size as f32).sqrt();
     let inputs = cfg.hidden_size_per_layer_input.filter(|&width| width > 0).map(|width| inputs(&cfg, &base, &decoding, &words, width));
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(words, |x, (i, w)| {
         let x = layers.layer(&w, &x, i);
@@ -120,7 +122,7 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
 /// A vector of each token for each layer, `(batch, sequence, layers, width)`: from a table of its own, and from its word.
 fn inputs(cfg: &Config, base: &Weights, decoding: &Decoding, words: &Tensor, width: usize) -> Tensor {
     let apart = |x: &Tensor| x.reshape(&[0i64.into(), 0i64.into(), cfg.num_hidden_layers.into(), width.into()]);
-    let own = embedding(&base.pp("embed_tokens_per_layer"), &decoding.input_ids) * (width as f32).sqrt();
+    let own = decoding.embedded(&base.pp("embed_tokens_per_layer")) * (width as f32).sqrt();
     let projected = linear_no_bias(&base.pp("per_layer_model_projection"), words) / (cfg.hidden_size as f32).sqrt();
     let projected = Norm::Rms(cfg.rms_norm_eps).of(&base.pp("per_layer_projection_norm"), &apart(&projected));
     (projected + apart(&own)) * std::f32::consts::FRAC_1_SQRT_2

@@ -5,12 +5,12 @@ use formers_converters::{Result, graph::Body, layers::rotary::Pairs};
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Mlp,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm", Head::DECODER_WITH_LABELS, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &defaults())?;

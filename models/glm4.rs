@@ -3,13 +3,12 @@
 use formers_converters::{Result, graph::Body};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
-    glm,
+    Architecture, Head, Request, glm,
     llama::{Config, Variant, decoder},
+    parts::blocks::Order,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm4", Head::DECODER_WITH_LABELS, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &glm::defaults())?;

@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     deepseek_v3::Chosen,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4_moe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm4_moe", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -3,12 +3,9 @@
 use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    deepseek_v3::latent,
-};
+use crate::{Architecture, Head, Request, deepseek_v3::latent};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "glm4_moe_lite", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm4_moe_lite", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

@@ -7,12 +7,9 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt2", base: "transformer", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt2", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -79,11 +76,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 
 /// The graph of a relative.
 pub(crate) fn decoder(request: &Request, variant: &Variant) -> Result<Vec<Body>> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = heads::decoding(request, &graph);
 
-    let x = embedding(&base.pp("wte"), &decoding.input_ids) + embedding(&base.pp("wpe"), &decoding.positions);
+    let x = decoding.embedded(&base.pp("wte")) + embedding(&base.pp("wpe"), &decoding.positions);
     let x = base.layers("h", variant.layers).enumerate().fold(x, |x, (i, w)| layer(variant, &w, &x, &decoding, i));
     let norm = |x: &Tensor| layer_norm(&base.pp("ln_f"), variant.epsilon, x);
     heads::answer(request, &decoding, &w, &x, norm, |h| heads::decoder(&w, "lm_head", variant.tied, &base.pp("wte"), h));

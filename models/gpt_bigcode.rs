@@ -8,12 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     gpt2::{USUAL_NAMES, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gpt_bigcode", base: "transformer", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt_bigcode", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -10,11 +10,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     gpt2::{Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neo", base: "transformer", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt_neo", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]

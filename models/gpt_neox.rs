@@ -5,18 +5,15 @@ use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, RopeConfig, Rotary, attention::ungroup, cached_attention, embedding, layer_norm, linear,
-        linear_if, rotary::Pairs,
+        Activation, CachedAttention, Decoding, RopeConfig, Rotary, attention::ungroup, cached_attention, layer_norm, linear, linear_if,
+        rotary::Pairs,
     },
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "gpt_neox", base: "gpt_neox", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt_neox", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -64,13 +61,13 @@ const OLDER_NAMES: &[(&str, &str)] =
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
     let rope = request.config_mapped::<RopeConfig>(OLDER_NAMES)?.in_part(TURNING);
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("gpt_neox");
     let decoding = heads::decoding(request, &graph);
     let frequencies = rope.frequencies(cfg.head_size(), 10_000.0, cfg.max_position_embeddings)?;
     let rotary = Rotary::for_positions(&frequencies, &decoding.positions, Pairs::Halves);
 
-    let x = embedding(&base.pp("embed_in"), &decoding.input_ids);
+    let x = decoding.embedded(&base.pp("embed_in"));
     let layers = base.layers("layers", cfg.num_hidden_layers).enumerate();
     let x = layers.fold(x, |x, (i, w)| layer(&cfg, &w, &x, &rotary, &decoding, i));
     let norm = |x: &Tensor| layer_norm(&base.pp("final_layer_norm"), cfg.layer_norm_eps, x);

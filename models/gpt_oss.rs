@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::scores,
+    parts::mixture::scores,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gpt_oss", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt_oss", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 struct Own {

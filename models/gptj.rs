@@ -4,24 +4,14 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{
-        Activation, CachedAttention, RopeConfig, Rotary, cached_attention, embedding, layer_norm, linear, linear_no_bias, rotary::Pairs,
-    },
+    layers::{Activation, CachedAttention, RopeConfig, Rotary, cached_attention, layer_norm, linear, linear_no_bias, rotary::Pairs},
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    gpt2::USUAL_NAMES,
-    heads,
-};
+use crate::{Architecture, Head, Request, gpt2::USUAL_NAMES, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "gptj",
-    base: "transformer",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("gptj", &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -62,13 +52,13 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 /// The graph of a relative, by how it projects the queries, keys and values of its attention.
 pub(crate) fn decoder(request: &Request, project: fn(&Weights, &Tensor) -> Projections) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = heads::decoding(request, &graph);
     let frequencies = RopeConfig::default().frequencies(cfg.rotary_dim, 10_000.0, cfg.n_positions)?;
     let rotary = Rotary::for_positions(&frequencies, &decoding.positions, Pairs::Neighbours);
 
-    let x = embedding(&base.pp("wte"), &decoding.input_ids);
+    let x = decoding.embedded(&base.pp("wte"));
     let x = base.layers("h", cfg.n_layer).enumerate().fold(x, |x, (i, w)| {
         let normed = layer_norm(&w.pp("ln_1"), cfg.layer_norm_epsilon, &x);
         let [query, key, value] = project(&w.pp("attn"), &normed);

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "granite", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granite", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

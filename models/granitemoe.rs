@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    granite,
+    Architecture, Head, Request, granite,
     llama::{Config, Variant, decoder},
-    mixture::{by_softmax, gated, scores},
+    parts::mixture::{by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "granitemoe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoe", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -9,14 +9,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    granite, granitemoe,
+    Architecture, Head, Request, granite, granitemoe,
     llama::{Config, Layers, Variant, decoder},
     mamba2::Mamba,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "granitemoehybrid", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoehybrid", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -8,13 +8,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    granite, granitemoe, granitemoehybrid,
+    Architecture, Head, Request, granite, granitemoe, granitemoehybrid,
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "granitemoeshared", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoeshared", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -4,11 +4,11 @@ use formers_converters::{Result, graph::Body, layers::rotary::Pairs};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "helium", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("helium", Head::DECODER_WITH_LABELS, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

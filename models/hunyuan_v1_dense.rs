@@ -7,13 +7,12 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "hunyuan_v1_dense", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("hunyuan_v1_dense", &[Head::CausalLm, Head::SequenceClassification], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5}))?;

@@ -9,14 +9,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     hunyuan_v1_dense::normed,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::mixture::{EXPERTS, by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "hunyuan_v1_moe", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("hunyuan_v1_moe", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Order,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "hyperclovax", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("hyperclovax", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -4,11 +4,11 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "iquestcoder", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("iquestcoder", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5});

@@ -10,15 +10,16 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
     mamba::Mixer,
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::{
+        blocks::Order,
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "jamba", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("jamba", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

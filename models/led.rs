@@ -11,13 +11,17 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, Config, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "led", base: "led", heads: &[Head::QuestionAnswering, Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("led", &[Head::QuestionAnswering, Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 1),
+    ("bos_token_id", 0),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 2),
+]);
 
 #[derive(Deserialize)]
 #[serde(default)]

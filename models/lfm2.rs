@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Norm, Order},
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
+    parts::blocks::{Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "lfm2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("lfm2", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -8,12 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    lfm2,
-    mixture::{gated, scores},
+    Architecture, Head, Request, lfm2,
+    parts::mixture::{gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "lfm2_moe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("lfm2_moe", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -3,13 +3,10 @@
 //! This crate knows no network and no ONNX Runtime: it turns a `config.json` and a checkpoint's tensors into graphs.
 
 mod architecture;
-mod blocks;
-mod generation;
-mod heads;
-mod inputs;
-mod mixture;
-mod mla;
-mod positions;
+mod auto;
+mod head;
+mod parts;
+mod request;
 pub mod sentence;
 mod sizes;
 
@@ -99,6 +96,7 @@ mod ministral3;
 mod mistral;
 mod mixtral;
 mod mllama;
+mod mllama_text_model;
 mod mobilebert;
 mod modernbert;
 mod modernbert_decoder;
@@ -154,8 +152,10 @@ mod xlnet;
 mod youtu;
 mod zamba2;
 
-pub use architecture::{Architecture, Head, Request};
-pub use generation::{Moved, moves_what_it_reads, with_generation_defaults};
+pub use architecture::{Architecture, Moved};
+pub use auto::{feature_extractor, image_processor, names_wrong_tokenizer, tokenizer_class};
+pub use head::Head;
+pub use request::Request;
 
 /// Every architecture, by `model_type` in alphabetical order.
 pub const ARCHITECTURES: &[Architecture] = &[
@@ -245,6 +245,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     mistral::ARCHITECTURE,
     mixtral::ARCHITECTURE,
     mllama::ARCHITECTURE,
+    mllama_text_model::ARCHITECTURE,
     mobilebert::ARCHITECTURE,
     modernbert::ARCHITECTURE,
     modernbert_decoder::ARCHITECTURE,
@@ -301,17 +302,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
     zamba2::ARCHITECTURE,
 ];
 
-/// Architectures that see their neighbours without regard to the attention mask, so that padding changes what they say.
-const SEE_PADDING: &[&str] = &["convbert", "mobilebert", "xlnet"];
-
-/// Whether padding changes what a model says about a text. Texts of different lengths are not batched then.
-pub fn sees_padding(model_type: &str) -> bool {
-    SEE_PADDING.contains(&model_type)
-}
-
 /// The architecture of a `model_type`.
 pub fn find(model_type: &str) -> Option<&'static Architecture> {
     ARCHITECTURES.iter().find(|a| a.model_type == model_type)
+}
+
+/// The architecture of a `config.json`.
+pub fn of(config: &serde_json::Value) -> Option<&'static Architecture> {
+    find(config.get("model_type")?.as_str()?)
 }
 
 /// Whether the longest row of a batch changes what the model says about the others, because rotary positions grow with it.
@@ -321,16 +319,4 @@ pub fn couples_rows(config: &serde_json::Value) -> bool {
     let fixed = |p: &serde_json::Value| p.get("alpha").and_then(serde_json::Value::as_f64).is_some_and(|alpha| alpha != 0.0);
     let mut kinds = parameters.filter_map(|p| Some((p.get("rope_type").or_else(|| p.get("type"))?.as_str()?, fixed(p))));
     kinds.any(|(kind, fixed)| kind == "longrope" || kind == "dynamic" && !fixed)
-}
-
-/// Architectures that run all tokens once more when the text outgrows the original length of `longrope`.
-const ANEW: &[&str] = &["phi3"];
-
-/// The length beyond which keys in the cache hold no longer, because other factors turn all positions then.
-///
-/// Others with `longrope` go on with the keys that they have, as in Transformers.
-pub fn anew_beyond(config: &serde_json::Value) -> Option<usize> {
-    let model_type = config.get("model_type")?.as_str()?;
-    let length = config.get("original_max_position_embeddings").and_then(serde_json::Value::as_u64).unwrap_or(4096);
-    (ANEW.contains(&model_type) && couples_rows(config)).then(|| usize::try_from(length).unwrap_or(usize::MAX))
 }

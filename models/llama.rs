@@ -13,12 +13,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order},
-    heads,
+    Architecture, Head, Request,
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        heads,
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "llama", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("llama", Head::DECODER, build);
 
 /// What Llama and its relatives say in `config.json`.
 #[derive(Deserialize)]
@@ -211,12 +213,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 
 /// The graph of a relative.
 pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Result<Vec<Body>> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let (w, base) = scopes(&w);
     let decoding = heads::decoding(request, &graph);
     let layers = Layers::new(cfg, variant, &decoding);
 
-    let x = (variant.embedded)(&base, &scaled(embedding(&base.pp("embed_tokens"), &decoding.input_ids), variant.embedding_scale));
+    let words = decoding.embedded(&base.pp("embed_tokens"));
+    let words = if decoding.reads_embeddings() { words } else { scaled(words, variant.embedding_scale) };
+    let x = (variant.embedded)(&base, &words);
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(x, |x, (i, w)| layers.layer(&w, &x, i));
     let norm = |x: &Tensor| variant.norm.of(&base.pp(variant.last_norm), x);
     heads::answer(request, &decoding, &w, &x, norm, |hidden| vocabulary(cfg, variant, &w, &base, hidden));
@@ -224,7 +228,12 @@ pub(crate) fn decoder(request: &Request, cfg: &Config, variant: &Variant) -> Res
     for ahead in 0..cfg.num_nextn_predict_layers.unwrap_or_default().min(MOST_AHEAD) {
         base.skip(&format!("layers.{}.", cfg.num_hidden_layers.saturating_add(ahead)));
     }
-    Ok(vec![request.finish(graph, &w, &base)?])
+    let built = request.finish(graph, &w, &base)?;
+    let words = heads::embed_tokens(request, |w, ids| {
+        let (_, base) = scopes(w);
+        scaled(embedding(&base.pp("embed_tokens"), ids), variant.embedding_scale)
+    })?;
+    Ok(std::iter::once(built).chain(words).collect())
 }
 
 /// The scopes of the head and of what is below it. Where a model sees pictures as well, what is for text has a scope of its own: with the

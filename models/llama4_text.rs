@@ -11,13 +11,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::by_head,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
-    mixture::scores,
+    parts::{blocks::by_head, mixture::scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "llama4_text", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("llama4_text", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    inputs,
+    Architecture, Head, Request,
+    parts::inputs,
     t5::{self, Config, Tables},
 };
 
 pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "longt5", base: "transformer", heads: &[Head::Base, Head::Seq2SeqLm], build };
+    Architecture::new("longt5", &[Head::Base, Head::Seq2SeqLm], build).generation(&[("pad_token_id", 0), ("eos_token_id", 1)]);
 
 #[derive(Deserialize)]
 #[serde(default)]

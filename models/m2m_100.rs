@@ -8,12 +8,17 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, Config, EmbeddingNorm, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "m2m_100", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("m2m_100", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 1),
+    ("bos_token_id", 0),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 2),
+]);
 
 const VARIANT: Variant<'static> = Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions, ..bart::VARIANT };
 

@@ -4,16 +4,13 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, Decoding, LinearAttention, States, embedding, linear, linear_if, linear_no_bias, rms_norm},
+    layers::{Activation, Decoding, LinearAttention, States, linear, linear_if, linear_no_bias, rms_norm},
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mamba", base: "backbone", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mamba", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -72,14 +69,14 @@ pub(crate) fn stack(
     tied: bool,
     mixer: &dyn Fn(&Weights, &States, &Tensor, usize) -> Tensor,
 ) -> Result<Vec<Body>> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = if w.pp("model").exists() { w.pp("model") } else { w.base("backbone") };
     let decoding = Decoding::new(&graph);
     let states = States::new(&decoding);
     // The checkpoints of the authors say `embedding`.
     let words = base.pp(if base.pp("embedding").exists() { "embedding" } else { "embeddings" });
 
-    let x = embedding(&words, &decoding.input_ids);
+    let x = decoding.embedded(&words);
     let x = base.layers("layers", layers).enumerate().fold(x, |x, (i, w)| {
         let mixed = mixer(&w.pp("mixer"), &states, &rms_norm(&w.pp("norm"), epsilon, &x), i);
         x + mixed

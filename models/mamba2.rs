@@ -7,12 +7,9 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    mamba,
-};
+use crate::{Architecture, Head, Request, mamba};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mamba2", base: "backbone", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mamba2", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

@@ -4,12 +4,17 @@
 use formers_converters::{Result, graph::Body};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "marian", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("marian", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 58100),
+    ("eos_token_id", 0),
+    ("decoder_start_token_id", 58100),
+    ("forced_eos_token_id", 0),
+]);
 
 const VARIANT: Variant<'static> = Variant { embedding_norm: EmbeddingNorm::None, positions: positions::sines, ..bart::VARIANT };
 

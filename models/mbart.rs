@@ -7,16 +7,14 @@ use formers_converters::{
 };
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Moved, Request,
     bart::{self, Config, Variant},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mbart",
-    base: "model",
-    heads: &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("mbart", &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm], build)
+        .generation(&[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("forced_eos_token_id", 2)])
+        .moves_what_it_reads(Moved::BehindLast);
 
 const VARIANT: Variant<'static> = Variant { norm_first: true, shifted: behind_language, ..bart::VARIANT };
 

@@ -6,12 +6,9 @@ use formers_converters::{
     layers::{Mask, layer_norm},
 };
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bert,
-};
+use crate::{Architecture, Head, Request, bert};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "megatron-bert", base: "bert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("megatron-bert", Head::ENCODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bert::model(request, "bert", |cfg, base, text| {

@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::{
+        blocks::{Mlp, Norm},
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mellum", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mellum", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
-    mla::Latent,
+    parts::mla::Latent,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "minicpm3", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("minicpm3", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 struct Own {

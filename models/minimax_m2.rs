@@ -10,14 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixtral,
-    mixture::{gated, scores},
-    olmo2,
+    mixtral, olmo2,
+    parts::mixture::{gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "minimax_m2", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("minimax_m2", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -4,12 +4,12 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Mlp,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "ministral", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ministral", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"num_key_value_heads": 8, "max_position_embeddings": 131_072, "sliding_window": 4096}))?;

@@ -8,13 +8,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Mlp,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "ministral3", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ministral3", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 struct Own {

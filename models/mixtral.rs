@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{by_softmax, gated, scores},
+    parts::mixture::{by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mixtral", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mixtral", Head::DECODER, build);
 
 /// Gate, up and down as older code names them.
 pub(crate) const EXPERTS: GatedExperts = GatedExperts { each: ["w1", "w3", "w2"], stacked: ["gate_up_proj", "down_proj"] };

@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mobilebert", base: "mobilebert", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mobilebert", Head::ENCODER, build).sees_padding();
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -69,7 +69,7 @@ const USUAL_EPSILON: f32 = 1e-5;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("mobilebert");
     let text = inputs::Text::with_token_types(&graph);
     let mask = Mask::padding(&text.attention_mask);

@@ -9,11 +9,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "modernbert", base: "model", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("modernbert", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -100,7 +100,7 @@ impl Config {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let text = inputs::Text::new(&graph);
 

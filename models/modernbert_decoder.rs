@@ -3,24 +3,24 @@
 use formers_converters::{
     Error, Result, Weights,
     graph::{Body, Tensor},
-    layers::{CachedAttention, Decoding, RopeConfig, Rotary, cached_attention, embedding, linear_if, rotary::Pairs},
+    layers::{CachedAttention, Decoding, RopeConfig, Rotary, cached_attention, linear_if, rotary::Pairs},
 };
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
+    Architecture, Head, Request,
     modernbert::{Config, LayerType, head, mlp},
+    parts::heads,
 };
 
 pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "modernbert-decoder", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+    Architecture::new("modernbert-decoder", &[Head::CausalLm, Head::SequenceClassification], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
     if cfg.local_attention < 2 {
         return Err(Error::config(format!("config.json: local_attention of {} leaves nothing to see", cfg.local_attention)));
     }
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let decoding = heads::decoding(request, &graph);
     let rope: RopeConfig = request.config()?;
@@ -36,7 +36,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let words = base.pp("embeddings.tok_embeddings");
     // The window reaches as far back as ModernBERT's does to one side.
     let [local, global] = [(local, Some(cfg.local_attention / 2)), (global, None)];
-    let mut x = cfg.norm(&base.pp("embeddings.norm"), &embedding(&words, &decoding.input_ids));
+    let mut x = cfg.norm(&base.pp("embeddings.norm"), &decoding.embedded(&words));
     for (i, w) in base.layers("layers", cfg.num_hidden_layers).enumerate() {
         // The norm of the embeddings stands in for that of the first layer.
         let h = if i == 0 { x.clone() } else { cfg.norm(&w.pp("attn_norm"), &x) };

@@ -7,12 +7,12 @@ use formers_converters::{
 };
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bert::{self, Config},
-    heads, inputs,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mpnet", base: "mpnet", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mpnet", Head::ENCODER, build);
 
 /// Transformers goes by these numbers, whatever `pad_token_id` and `relative_attention_num_buckets` say.
 const PADDING: i64 = 1;
@@ -21,7 +21,7 @@ const MAX_DISTANCE: i64 = 128;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("mpnet");
     let text = inputs::Text::new(&graph);
 

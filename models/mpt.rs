@@ -4,19 +4,15 @@ use formers_converters::{
     Dtype, Error, Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, attention::ungroup, cached::alibi_slopes, cached_attention, embedding, layer_norm_if,
-        linear_no_bias,
+        Activation, CachedAttention, Decoding, attention::ungroup, cached::alibi_slopes, cached_attention, layer_norm_if, linear_no_bias,
     },
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mpt", base: "transformer", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mpt", Head::DECODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -97,12 +93,12 @@ const USUAL_NAMES: &[(&str, &str)] = &[("hidden_size", "d_model"), ("num_attenti
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
     cfg.check()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let slopes = alibi_slopes(&graph, cfg.n_heads, BIAS_MAX);
     let decoding = heads::decoding(request, &graph).with_bias(|keys| slopes * keys.cast(Dtype::F32));
 
-    let x = embedding(&base.pp("wte"), &decoding.input_ids);
+    let x = decoding.embedded(&base.pp("wte"));
     let x = base.layers("blocks", cfg.n_layers).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));
     let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &base.pp("wte"), hidden);
     heads::answer(request, &decoding, &w, &x, |x| norm(&cfg, &base.pp("norm_f"), x), words);

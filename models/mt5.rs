@@ -4,11 +4,12 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Request},
+    Architecture, Request,
     t5::{self, Config, Tables},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "mt5", base: "transformer", heads: t5::HEADS, build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("mt5", t5::HEADS, build).generation(&[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     // Version 5 of Transformers never scales, and says that words are tied in all that it saves; version 4 found that nowhere.

@@ -4,17 +4,16 @@
 use formers_converters::{Error, Result, graph::Body};
 use serde_json::Value;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bart,
-};
+use crate::{Architecture, Head, Request, bart};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "mvp",
-    base: "model",
-    heads: &[Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("mvp", &[Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm], build).generation(&[
+        ("pad_token_id", 1),
+        ("bos_token_id", 0),
+        ("eos_token_id", 2),
+        ("decoder_start_token_id", 2),
+        ("forced_eos_token_id", 2),
+    ]);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     if request.config.get("use_prompt").and_then(Value::as_bool) == Some(true) {

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "nanochat", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nanochat", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

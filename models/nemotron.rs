@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "nemotron", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nemotron", Head::DECODER, build);
 
 #[derive(Deserialize)]
 struct Own {

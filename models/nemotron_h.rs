@@ -11,13 +11,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    mamba,
+    Architecture, Head, Request, mamba,
     mamba2::{Gated, Limits, Mixer},
-    mixture::scores,
+    parts::mixture::scores,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "nemotron_h", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nemotron_h", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]

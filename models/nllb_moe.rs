@@ -9,13 +9,18 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, Config, EmbeddingNorm, Names, Variant},
     m2m_100,
-    mixture::scores,
+    parts::mixture::scores,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "nllb-moe", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nllb-moe", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 1),
+    ("bos_token_id", 0),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 2),
+]);
 
 #[derive(Deserialize)]
 #[serde(default)]

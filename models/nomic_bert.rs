@@ -8,16 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "nomic_bert",
-    base: "nomic_bert",
-    heads: &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("nomic_bert", &[Head::Base, Head::MaskedLm, Head::SequenceClassification, Head::TokenClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -103,7 +99,7 @@ impl OldConfig {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let (mut cfg, old, rope): (Config, OldConfig, RopeConfig) = (request.config()?, request.config()?, request.config()?);
     old.apply(|key| request.config.get(key).is_some(), &mut cfg)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("nomic_bert").base("bert");
     let text = inputs::Text::with_token_types(&graph);
 

@@ -7,13 +7,12 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm, Order},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "olmo2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("olmo2", &[Head::CausalLm, Head::SequenceClassification], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5}))?;

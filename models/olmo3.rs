@@ -4,14 +4,13 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     gemma3_text::nearby,
     llama::{Config, Variant, decoder},
     olmo2,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "olmo3", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("olmo3", &[Head::CausalLm, Head::SequenceClassification], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let theta = json!(500_000.0);

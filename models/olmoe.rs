@@ -8,13 +8,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::{
+        blocks::Norm,
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "olmoe", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("olmoe", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -8,13 +8,12 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     gpt2::{USUAL_NAMES, conv1d},
-    heads,
+    parts::heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "openai-gpt", base: "transformer", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("openai-gpt", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -48,11 +47,11 @@ impl Config {
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
     let activation = cfg.activation()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = heads::decoding(request, &graph);
     let table = base.pp("tokens_embed");
-    let x = embedding(&table, &decoding.input_ids) + embedding(&base.pp("positions_embed"), &decoding.positions);
+    let x = decoding.embedded(&table) + embedding(&base.pp("positions_embed"), &decoding.positions);
     let layers = base.layers("h", cfg.n_layer).enumerate();
     let x = layers.fold(x, |x, (i, w)| layer(&cfg, activation, &w, &x, &decoding, i));
     let words = |hidden: &Tensor| heads::decoder(&w, "lm_head", cfg.tie_word_embeddings, &table, hidden);

@@ -7,17 +7,10 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "opt",
-    base: "model",
-    heads: &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("opt", &[Head::CausalLm, Head::SequenceClassification, Head::QuestionAnswering], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -64,12 +57,12 @@ const FIRST_POSITION: i64 = 2;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let decoder = base.pp("decoder");
     let decoding = heads::decoding(request, &graph);
 
-    let words = embedding(&decoder.pp("embed_tokens"), &decoding.input_ids);
+    let words = decoding.embedded(&decoder.pp("embed_tokens"));
     let words = if cfg.projects() { linear_no_bias(&decoder.pp("project_in"), &words) } else { words };
     let x = words + embedding(&decoder.pp("embed_positions"), &(&decoding.positions + graph.ints(&[], &[FIRST_POSITION])));
     let layers = decoder.layers("layers", cfg.num_hidden_layers).enumerate();

@@ -3,12 +3,17 @@
 use formers_converters::{Result, graph::Body};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    positions,
+    parts::positions,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "pegasus", base: "model", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("pegasus", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 0),
+    ("eos_token_id", 1),
+    ("decoder_start_token_id", 0),
+    ("forced_eos_token_id", 1),
+]);
 
 const VARIANT: Variant<'static> =
     Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::sines, ..bart::VARIANT };

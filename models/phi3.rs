@@ -4,12 +4,12 @@ use formers_converters::{Error, Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Mlp,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "phi3", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("phi3", Head::DECODER_WITH_LABELS, build).runs_anew();
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     old_names(request)?;

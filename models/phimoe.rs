@@ -10,15 +10,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
     mixtral,
-    mixture::{gated, scores},
+    parts::{
+        blocks::Norm,
+        mixture::{gated, scores},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "phimoe", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("phimoe", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 struct Own {
@@ -30,8 +31,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "num_key_value_heads": 8, "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "rope_theta": 1_000_000.0,
         "router_jitter_noise": 0.01,
     });
-    let config = settled(request.config)?;
-    let request = &request.with(&config);
+    let config = settled(&request.config)?;
+    let request = &request.with(config);
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = mixtral::scope(w);

@@ -4,13 +4,14 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Moved, Request,
     bart::{self, Variant},
     mbart,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "plbart", base: "model", heads: &[Head::SequenceClassification, Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("plbart", &[Head::SequenceClassification, Head::Seq2SeqLm], build)
+    .generation(&[("pad_token_id", 1), ("bos_token_id", 0), ("eos_token_id", 2), ("forced_eos_token_id", 2)])
+    .moves_what_it_reads(Moved::BehindLast);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = request.config_mapped_over(bart::USUAL_NAMES, &json!({"scale_embedding": true}))?;

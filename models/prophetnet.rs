@@ -12,12 +12,16 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "prophetnet", base: "prophetnet", heads: &[Head::Seq2SeqLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("prophetnet", &[Head::Seq2SeqLm], build).generation(&[
+    ("pad_token_id", 0),
+    ("bos_token_id", 1),
+    ("eos_token_id", 2),
+    ("decoder_start_token_id", 0),
+]);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -72,7 +76,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 
 /// Reads a text once: its hidden states, and what every layer of the decoder will look at.
 fn encoder_graph(request: &Request, cfg: &Config) -> Result<Body> {
-    let (graph, w) = request.graph("encoder_model");
+    let (graph, w) = request.graph_of("encoder_model");
     let base = w.base("prophetnet");
     let text = inputs::Text::new(&graph);
     let places = graph.range(&text.length()).unsqueeze(&[0]);
@@ -93,12 +97,12 @@ fn encoder_graph(request: &Request, cfg: &Config) -> Result<Body> {
 
 /// Writes, looking at what the encoder gave.
 fn decoder_graph(request: &Request, cfg: &Config) -> Result<Body> {
-    let (graph, w) = request.graph("decoder_model_merged");
+    let (graph, w) = request.graph_of("decoder_model_merged");
     let base = w.base("prophetnet");
     let decoding = Decoding::new(&graph).beside_encoder();
     let source = Source::kept(&decoding, cfg.hidden_size);
     let own = base.pp("decoder");
-    let main = words(&base, "decoder", &decoding.input_ids) + cfg.positions(&own, &(&decoding.positions + 1.0));
+    let main = words(&base, "decoder", &decoding.input_ids()) + cfg.positions(&own, &(&decoding.positions + 1.0));
     // The stream for the next token has the last of these vectors.
     let stream = own.pp("ngram_embeddings").any("weight", 2).select_index(0, -1);
     let ahead = stream + cfg.positions(&own, &(&decoding.positions + 2.0));
@@ -175,7 +179,7 @@ struct Buckets {
 
 impl Buckets {
     fn new(cfg: &Config, decoding: &Decoding) -> Self {
-        let graph = decoding.input_ids.graph();
+        let graph = decoding.graph();
         let keys = graph.range(&decoding.attention_mask.dim(1));
         let distances = decoding.positions.unsqueeze(&[1, 3]) - &keys;
         let rows: Vec<i64> = (0..=cfg.relative_max_distance).map(|d| bucket_back(d, cfg.num_buckets, cfg.relative_max_distance)).collect();

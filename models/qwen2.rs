@@ -4,11 +4,11 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen2", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen2", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;

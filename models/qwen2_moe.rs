@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::mixture::{EXPERTS, by_softmax, gated, scores},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen2_moe", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen2_moe", Head::DECODER, build);
 
 /// Which layers are mixtures, and how they choose.
 #[derive(Deserialize)]

@@ -7,12 +7,12 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::Norm,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen3", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;

@@ -2,13 +2,10 @@
 
 use formers_converters::{Result, graph::Body};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    qwen3_5_text,
-};
+use crate::{Architecture, Head, Request};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_5", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen3_5", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    request.of_text(qwen3_5_text::build)
+    request.text_alone("qwen3_5_text")
 }

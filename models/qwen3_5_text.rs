@@ -4,12 +4,11 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     qwen3_next::{defaults, hybrid},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "qwen3_5_text", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen3_5_text", &[Head::CausalLm, Head::SequenceClassification], build);
 
 pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();

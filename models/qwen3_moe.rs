@@ -7,14 +7,16 @@ use formers_converters::{
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Norm,
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
-    mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::{
+        blocks::Norm,
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
     qwen2_moe::Sparse,
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_moe", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen3_moe", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

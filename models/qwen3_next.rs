@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Norm, by_head},
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
+    parts::blocks::{Norm, by_head},
     qwen2_moe::{self, Sparse},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "qwen3_next", base: "model", heads: Head::DECODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen3_next", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();

@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "roberta", base: "roberta", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("roberta", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -50,7 +50,7 @@ pub(crate) fn model(
     request.encoder_only()?;
     let cfg: bert::Config = request.config()?;
     let own: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base(base);
     let text = own.inputs(&graph);
 

@@ -2,13 +2,9 @@
 
 use formers_converters::{Result, graph::Body, layers::layer_norm};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, roberta,
-};
+use crate::{Architecture, Head, Request, bert, roberta};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "roberta-prelayernorm", base: "roberta_prelayernorm", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("roberta-prelayernorm", Head::ENCODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     roberta::model(request, "roberta_prelayernorm", |cfg, base, sum, mask| {

@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "roformer", base: "roformer", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("roformer", Head::ENCODER, build);
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -24,7 +24,7 @@ struct Config {
 fn build(request: &Request) -> Result<Vec<Body>> {
     request.encoder_only()?;
     let (bert, cfg): (bert::Config, Config) = (request.config()?, request.config()?);
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("roformer");
     let text = inputs::Text::with_token_types(&graph);
 

@@ -25,19 +25,22 @@ const RULES: &[Rule] = &[
     Rule { keys: ROUTERS, axis: 0, fields: &["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"] },
 ];
 
-/// An error for the first tensor whose size is not that of the config. What the config leaves out is not checked.
-pub(crate) fn check(config: &Value, tensors: &Tensors) -> Result<()> {
+/// An error for the first tensor of a scope whose size is not that of the config. What the config leaves out is not checked. Tables of words
+/// may have further rows behind those of words.
+pub(crate) fn check(config: &Value, tensors: &Tensors, scope: &str, rows_behind_words: usize) -> Result<()> {
+    let within = |key: &str| scope.is_empty() || key.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'));
     for rule in RULES {
         let Some((field, value)) = rule.fields.iter().find_map(|field| Some((field, config.get(field).filter(|v| !v.is_null())?))) else {
             continue;
         };
         let size = value.as_u64().ok_or_else(|| Error::config(format!("config.json: {field}: {value} is no size")))?;
-        // A decoder may write with words of its own, and where pictures are looked at, they have rows behind those of words.
+        let size = if *field == "vocab_size" { size.saturating_add(rows_behind_words as u64) } else { size };
+        // A decoder may write with words of its own.
         let own = |key: &str| {
-            let writes = ends_with(key, "decoder.embed_tokens.weight") && config.get("decoder_vocab_size").is_some();
-            *field == "vocab_size" && (writes || config.get("cross_attention_layers").is_some())
+            *field == "vocab_size" && ends_with(key, "decoder.embed_tokens.weight") && config.get("decoder_vocab_size").is_some()
         };
-        for key in tensors.names().filter(|name| rule.keys.iter().any(|end| ends_with(name, end)) && !own(name)) {
+        let ruled = |name: &&str| within(name) && rule.keys.iter().any(|end| ends_with(name, end)) && !own(name);
+        for key in tensors.names().filter(ruled) {
             let Some(shape) = tensors.get(key).map(|tensor| &tensor.shape).filter(|shape| shape.len() == 2) else { continue };
             if shape[rule.axis] as u64 != size {
                 return Err(Error::config(format!("config.json: {field} is {size}, but tensor {key} has shape {shape:?}")));

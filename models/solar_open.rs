@@ -3,12 +3,9 @@
 use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    glm4_moe::mixed,
-};
+use crate::{Architecture, Head, Request, glm4_moe::mixed};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "solar_open", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("solar_open", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({

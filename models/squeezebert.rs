@@ -8,11 +8,11 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, inputs,
+    Architecture, Head, Request, bert,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "squeezebert", base: "transformer", heads: Head::ENCODER, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("squeezebert", Head::ENCODER, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -37,7 +37,7 @@ const EPSILON: f32 = 1e-12;
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: bert::Config = request.config()?;
     let groups: Groups = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let text = inputs::Text::with_token_types(&graph);
     let mask = Mask::padding(&text.attention_mask);

@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm, Order, by_head, standardized},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm, Order, by_head, standardized},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "stablelm", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("stablelm", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 struct Own {

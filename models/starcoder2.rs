@@ -6,13 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::{Mlp, Norm},
+    Architecture, Head, Request,
     llama::{Config, Variant, decoder},
+    parts::blocks::{Mlp, Norm},
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "starcoder2", base: "model", heads: Head::DECODER_WITH_LABELS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("starcoder2", Head::DECODER_WITH_LABELS, build);
 
 #[derive(Deserialize)]
 struct Own {

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 pub(crate) use stacks::{Tables, encoder, layers, table};
 
 use crate::{
-    architecture::{Architecture, Head, Request},
+    Architecture, Head, Request,
     bart::{at_the_last, behind},
-    heads, inputs,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "t5", base: "transformer", heads: HEADS, build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("t5", HEADS, build).generation(&[("pad_token_id", 0), ("eos_token_id", 1)]);
 
 pub(crate) const HEADS: &[Head] =
     &[Head::Base, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering, Head::Seq2SeqLm];
@@ -139,7 +139,7 @@ pub(crate) fn graphs(request: &Request, cfg: &Config, tables: Tables, encoder: E
 
 /// The encoder alone.
 fn text_graph(request: &Request, encoder: Encoder) -> Result<Body> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let text = inputs::Text::new(&graph);
     let hidden = encoder(&base, &text);
@@ -149,7 +149,7 @@ fn text_graph(request: &Request, encoder: Encoder) -> Result<Body> {
 
 /// Reads a text once: its hidden states, and what every layer of the decoder will look at.
 fn encoder_graph(request: &Request, cfg: &Config, encoder: Encoder) -> Result<Body> {
-    let (graph, w) = request.graph("encoder_model");
+    let (graph, w) = request.graph_of("encoder_model");
     let text = inputs::Text::new(&graph);
     let hidden = encoder(&w, &text);
     graph.output("last_hidden_state", &hidden);
@@ -161,10 +161,10 @@ fn encoder_graph(request: &Request, cfg: &Config, encoder: Encoder) -> Result<Bo
 
 /// Writes, looking at what the encoder gave.
 fn decoder_graph(request: &Request, cfg: &Config, tables: Tables) -> Result<Body> {
-    let (graph, w) = request.graph("decoder_model_merged");
+    let (graph, w) = request.graph_of("decoder_model_merged");
     let decoding = Decoding::new(&graph).beside_encoder();
     let source = Source::kept_from(&decoding, cfg.num_heads.saturating_mul(cfg.d_kv), cfg.d_model);
-    let hidden = stacks::decoder(cfg, &w, &decoding.input_ids, &decoding, &source, tables, |x| decoding.at_the_end(x));
+    let hidden = stacks::decoder(cfg, &w, &decoding.input_ids(), &decoding, &source, tables, |x| decoding.at_the_end(x));
     let scales = cfg.scale_decoder_outputs.unwrap_or(cfg.tie_word_embeddings);
     let hidden = if scales { hidden / (cfg.d_model as f32).sqrt() } else { hidden };
     graph.output("logits", &heads::decoder(&w, "lm_head", true, &stacks::words(&w), &hidden));
@@ -173,10 +173,10 @@ fn decoder_graph(request: &Request, cfg: &Config, tables: Tables) -> Result<Body
 
 /// Both in one, for heads that see whole texts: the decoder reads the text once more, a token behind.
 fn whole_graph(request: &Request, cfg: &Config, tables: Tables, encoder: Encoder) -> Result<Body> {
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     let decoding = Decoding::whole(&graph, None);
-    let (ids, mask) = (&decoding.input_ids, &decoding.attention_mask);
+    let (ids, mask) = (&decoding.input_ids(), &decoding.attention_mask);
     let source = Source::of(&encoder(&base, &inputs::Text::of(ids, mask)), mask);
     let classifies = request.head == Head::SequenceClassification;
     let wanted = |x: &Tensor| if classifies { at_the_last(x, ids, cfg.eos_token_id) } else { x.clone() };

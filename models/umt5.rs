@@ -4,11 +4,12 @@ use formers_converters::{Result, graph::Body};
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Request},
+    Architecture, Request,
     t5::{self, Config, Tables},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "umt5", base: "transformer", heads: t5::HEADS, build };
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("umt5", t5::HEADS, build).generation(&[("pad_token_id", 0), ("eos_token_id", 1), ("decoder_start_token_id", 0)]);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"});

@@ -2,13 +2,9 @@
 
 use formers_converters::{Result, graph::Body};
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Order,
-    gemma2,
-};
+use crate::{Architecture, Head, Request, gemma2, parts::blocks::Order};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "vaultgemma", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("vaultgemma", &[Head::CausalLm], build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let order = Order::InTurn { attention: (Some("input_layernorm"), None), mlp: (Some("pre_feedforward_layernorm"), None) };

@@ -1,20 +1,22 @@
 //! ViT (<https://arxiv.org/abs/2010.11929>): an encoder over patches of a picture and a class token, with norms before each part.
 
 use formers_converters::{
-    Result, Weights,
+    Error, Result, Weights,
     graph::{Body, Conv, Tensor},
     layers::{Activation, Mask, attention, layer_norm, linear, linear_if},
 };
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-    inputs::{Sides, pixel_values},
+    Architecture, Head, Request,
+    parts::{
+        encoded::Encoded,
+        heads,
+        inputs::{Sides, pixel_values},
+    },
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "vit", base: "vit", heads: &[Head::Base, Head::ImageClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("vit", &[Head::Base, Head::ImageClassification], build).encode(encode);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -50,26 +52,34 @@ impl Default for Config {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config()?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("vit");
     let pixels = pixel_values(&graph, cfg.num_channels, cfg.image_size);
-
-    let x = embeddings(&cfg, &base.pp("embeddings"), &pixels);
-    let x = base.pp("encoder").layers("layer", cfg.num_hidden_layers).fold(x, |x, w| layer(&cfg, &w, x));
-    let hidden = layer_norm(&base.pp("layernorm"), cfg.layer_norm_eps, &x);
-    match request.head {
-        Head::ImageClassification => heads::logits(&graph, &w.pp("classifier"), &heads::first_token(&hidden)),
-        _ => {
-            graph.output("last_hidden_state", &hidden);
-            let pooler = base.pp("pooler.dense");
-            if pooler.exists() {
-                graph.output("pooler_output", &cfg.pooler_act.of(&linear(&pooler, &heads::first_token(&hidden))));
-            }
+    let Encoded { last, pooled, .. } = encode(request, &base, &pixels)?;
+    match (request.head, pooled) {
+        (Head::ImageClassification, _) => heads::logits(&graph, &w.pp("classifier"), &heads::first_token(&last)),
+        (_, pooled) => {
+            graph.output("last_hidden_state", &last);
+            pooled.iter().for_each(|pooled| graph.output("pooler_output", pooled));
         }
     }
-    // What masked image modelling puts in place of a patch.
-    base.skip("embeddings.mask_token");
     Ok(vec![request.finish(graph, &w, &base)?])
+}
+
+/// As a tower of pictures.
+fn encode(request: &Request, w: &Weights, pixels: &Tensor) -> Result<Encoded> {
+    let cfg: Config = request.config()?;
+    let mut stages = vec![embeddings(&cfg, &w.pp("embeddings"), pixels)];
+    for w in w.pp("encoder").layers("layer", cfg.num_hidden_layers) {
+        stages.extend(stages.last().map(|x| layer(&cfg, &w, x)));
+    }
+    let last = stages.last().map(|x| layer_norm(&w.pp("layernorm"), cfg.layer_norm_eps, x));
+    let last = last.ok_or_else(|| Error::config("config.json: num_hidden_layers: no layers"))?;
+    let pooler = w.pp("pooler.dense");
+    let pooled = pooler.exists().then(|| cfg.pooler_act.of(&linear(&pooler, &heads::first_token(&last))));
+    // What masked image modelling puts in place of a patch.
+    w.skip("embeddings.mask_token");
+    Ok(Encoded { stages, last, pooled })
 }
 
 /// The class token and the patches, `(batch, 1 + patches, width)`, each with its position.
@@ -88,8 +98,8 @@ fn embeddings(cfg: &Config, w: &Weights, pixels: &Tensor) -> Tensor {
     tokens + positions
 }
 
-fn layer(cfg: &Config, w: &Weights, x: Tensor) -> Tensor {
-    let h = layer_norm(&w.pp("layernorm_before"), cfg.layer_norm_eps, &x);
+fn layer(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
+    let h = layer_norm(&w.pp("layernorm_before"), cfg.layer_norm_eps, x);
     let x = linear(&w.pp("attention.output.dense"), &self_attention(cfg, &w.pp("attention.attention"), &h)) + x;
     let h = layer_norm(&w.pp("layernorm_after"), cfg.layer_norm_eps, &x);
     let h = cfg.hidden_act.of(&linear(&w.pp("intermediate.dense"), &h));

@@ -9,13 +9,9 @@ use formers_converters::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "wav2vec2", base: "wav2vec2", heads: &[Head::Base, Head::Ctc], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("wav2vec2", &[Head::Base, Head::Ctc], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -79,7 +75,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     if cfg.add_adapter {
         return Err(Error::unsupported("config.json: add_adapter: convolutions after the encoder are not supported"));
     }
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("wav2vec2");
     let wave = graph.input("input_values", graph.float(), &[Dim::from("batch_size"), Dim::from("sequence_length")]);
 
@@ -91,6 +87,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         Head::Ctc => heads::logits(&graph, &w.pp("lm_head"), &hidden),
         _ => graph.output("last_hidden_state", &hidden),
     }
+    // What pretraining puts in place of frames.
+    base.skip("masked_spec_embed");
     Ok(vec![request.finish(graph, &w, &base)?])
 }
 

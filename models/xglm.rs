@@ -3,16 +3,13 @@
 use formers_converters::{
     Dtype, Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, CachedAttention, Decoding, cached_attention, embedding, layer_norm, linear},
+    layers::{Activation, CachedAttention, Decoding, cached_attention, layer_norm, linear},
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
-};
+use crate::{Architecture, Head, Request, parts::heads};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "xglm", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("xglm", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -51,12 +48,12 @@ const EPSILON: f32 = 1e-5;
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(USUAL_NAMES)?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let decoding = Decoding::new(&graph);
 
     let table = base.pp("embed_tokens");
-    let words = embedding(&table, &decoding.input_ids);
+    let words = decoding.embedded(&table);
     let words = if cfg.scale_embedding { words * (cfg.d_model as f32).sqrt() } else { words };
     let x = words + positions(&cfg, &decoding.positions);
     let x = base.layers("layers", cfg.num_layers).enumerate().fold(x, |x, (i, w)| layer(&cfg, &w, &x, &decoding, i));

@@ -7,12 +7,9 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::{
-    architecture::{Architecture, Head, Request},
-    bert, heads, roberta,
-};
+use crate::{Architecture, Head, Request, bert, parts::heads, roberta};
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "xlm-roberta-xl", build, ..roberta::ARCHITECTURE };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("xlm-roberta-xl", roberta::ARCHITECTURE.heads, build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -35,7 +32,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let Config { hidden_size, num_hidden_layers, num_attention_heads, type_vocab_size, layer_norm_eps } = request.config()?;
     let cfg = bert::Config { hidden_size, num_hidden_layers, num_attention_heads, layer_norm_eps, ..request.config()? };
     let own = roberta::Config { type_vocab_size, ..request.config()? };
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("roberta");
     let text = own.inputs(&graph);
     let mask = Mask::padding(&text.attention_mask);

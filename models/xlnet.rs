@@ -8,16 +8,14 @@ use formers_converters::{
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads, inputs,
+    Architecture, Head, Request,
+    parts::{heads, inputs},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture {
-    model_type: "xlnet",
-    base: "transformer",
-    heads: &[Head::Base, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering],
-    build,
-};
+pub(crate) const ARCHITECTURE: Architecture =
+    Architecture::new("xlnet", &[Head::Base, Head::SequenceClassification, Head::TokenClassification, Head::QuestionAnswering], build)
+        .own_heads(&["logits_proj"])
+        .sees_padding();
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -78,7 +76,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     if cfg.bi_data {
         return Err(Error::unsupported("config.json: bi_data, which reads half of each batch backwards, is for pretraining only"));
     }
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("transformer");
     base.skip("mask_emb");
     let text = inputs::Text::with_token_types(&graph);

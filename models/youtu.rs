@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    blocks::Mlp,
+    Architecture, Head, Request,
     llama::{Config, Layers, Variant, decoder},
-    mla::Latent,
+    parts::{blocks::Mlp, mla::Latent},
 };
 
-pub(crate) const ARCHITECTURE: Architecture = Architecture { model_type: "youtu", base: "model", heads: &[Head::CausalLm], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("youtu", &[Head::CausalLm], build);
 
 #[derive(Deserialize)]
 struct Own {

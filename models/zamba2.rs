@@ -5,20 +5,19 @@ use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
     layers::{
-        Activation, CachedAttention, Decoding, RopeConfig, Rotary, States, cached_attention, embedding, linear_if, linear_no_bias,
-        rms_norm, rotary::Pairs,
+        Activation, CachedAttention, Decoding, RopeConfig, Rotary, States, cached_attention, linear_if, linear_no_bias, rms_norm,
+        rotary::Pairs,
     },
 };
 use serde::Deserialize;
 
 use crate::{
-    architecture::{Architecture, Head, Request},
-    heads,
+    Architecture, Head, Request,
     mamba2::{Gated, Limits, Mixer},
+    parts::heads,
 };
 
-pub(crate) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "zamba2", base: "model", heads: &[Head::CausalLm, Head::SequenceClassification], build };
+pub(crate) const ARCHITECTURE: Architecture = Architecture::new("zamba2", &[Head::CausalLm, Head::SequenceClassification], build);
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -95,14 +94,14 @@ impl Config {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg: Config = request.config_mapped(&[("layer_types", "layers_block_type")])?;
-    let (graph, w) = request.graph("model");
+    let (graph, w) = request.graph();
     let base = w.base("model");
     let decoding = heads::decoding(request, &graph);
     let blocks = Blocks::new(request, &cfg, &base, &decoding)?;
     let (mamba, states) = (cfg.mamba(), States::new(&decoding));
     let norm = |name: &str, w: &Weights, x: &Tensor| rms_norm(&w.pp(name), cfg.rms_norm_eps, x);
 
-    let words = embedding(&base.pp("embed_tokens"), &decoding.input_ids);
+    let words = decoding.embedded(&base.pp("embed_tokens"));
     let x = base.layers("layers", cfg.num_hidden_layers).enumerate().fold(words.clone(), |x, (i, w)| {
         let (seen, w) = match blocks.before(i, &w, &x, &words) {
             Some(found) => (&x + found, w.pp("mamba_decoder")),

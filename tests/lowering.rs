@@ -22,7 +22,7 @@ fn lowered(folder: &Path, target: Target, storage: Option<Storage>) -> Option<Bo
         return None;
     }
     let tensors = Arc::new(Tensors::open(&[folder.join("model.safetensors")]).ok()?);
-    let request = Request { config: &config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
+    let request = Request::new(&config, tensors, Head::CausalLm);
     let architecture = formers_models::find(config["model_type"].as_str()?).filter(|a| a.heads.contains(&Head::CausalLm))?;
     let body = (architecture.build)(&request).ok()?.swap_remove(0);
     let body = passes::lower(body, target).unwrap();

@@ -35,7 +35,7 @@ fn build(folder: &std::path::Path, config: &Value) -> Result<Body> {
 
 fn build_for(target: Target, folder: &std::path::Path, config: &Value) -> Result<Body> {
     let tensors = Arc::new(Tensors::open(&[folder.join("model.safetensors")])?);
-    let request = Request { config, tensors, head: Head::CausalLm, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
+    let request = Request::new(config, tensors, Head::CausalLm);
     let architecture = formers_models::find(config["model_type"].as_str().unwrap()).unwrap();
     passes::lower((architecture.build)(&request)?.remove(0), target)
 }

@@ -1,8 +1,8 @@
 //! Attention of decoders: to the tokens so far, whose keys and values are kept from run to run.
 
-use super::{attention::scale as usual_scale, lowest, unless};
+use super::{attention::scale as usual_scale, embedding, lowest, unless};
 use crate::{
-    Dtype, Error,
+    Dtype, Error, Weights,
     graph::{Attributes, Caller, Dim, Graph, Size, Tensor},
 };
 
@@ -14,8 +14,8 @@ use crate::{
 /// with this run's. Its width is that of the longest row in the cache and of this run's tokens together.
 #[derive(Clone)]
 pub struct Decoding {
-    /// `(batch, sequence)`
-    pub input_ids: Tensor,
+    /// `input_ids`, `(batch, sequence)`, or `inputs_embeds`, `(batch, sequence, width)`.
+    read: Tensor,
     /// The position of each token, `(batch, sequence)`.
     pub positions: Tensor,
     /// 1 for a token, 0 for padding behind them, `(batch, total)`.
@@ -43,28 +43,38 @@ impl Decoding {
     /// Logits are wanted for so many tokens at the end of each row, 0 for all of this run. Where a row has fewer, its first one is
     /// repeated in front. Callers that are not our own may leave that out, and of all tokens have each at its place.
     pub fn new(graph: &Graph) -> Self {
-        let input_ids = ids(graph, "input_ids", SEQUENCE);
+        Self::reading(ids(graph, "input_ids", SEQUENCE))
+    }
+
+    /// As [`Decoding::new`], for embeddings of this width in place of tokens: declares `inputs_embeds`.
+    pub fn of_embeddings(graph: &Graph, width: usize) -> Self {
+        let shape = [Dim::from("batch_size"), Dim::from(SEQUENCE), width.into()];
+        Self::reading(graph.input("inputs_embeds", graph.float(), &shape))
+    }
+
+    fn reading(read: Tensor) -> Self {
+        let graph = &read.graph().clone();
         let attention_mask = ids(graph, "attention_mask", TOTAL);
         let keep = graph.input("num_logits_to_keep", Dtype::I64, &[]);
         let (totals, width) = (attention_mask.sum(&[1], false), attention_mask.dim(1));
         if graph.caller() == Caller::Own {
-            return Self::counted([input_ids, attention_mask, keep], &totals, &width, None);
+            return Self::counted([read, attention_mask, keep], &totals, &width, None);
         }
         graph.optional(&keep, &[], &[0]);
         // Others pad on the left as well: such rows move to the front, and what padding there is follows.
-        let sequence = input_ids.dim(1);
+        let sequence = read.dim(1);
         let in_front = attention_mask.slice(1, 0, 1).equal(&graph.ints(&[], &[0])).cast(Dtype::I64);
         let padding = in_front * (&sequence - totals.min(&sequence)).unsqueeze(&[1]);
         let places = (graph.range(&sequence).unsqueeze(&[0]) + &padding).min(&(&sequence - graph.ints(&[], &[1])));
-        let moved = input_ids.gather_elements(&places, 1);
+        let moved = if read.rank() == 2 { read.gather_elements(&places, 1) } else { read.gather_nd(&places.unsqueeze(&[2]), 1) };
         Self::counted([moved, attention_mask, keep], &totals, &width, Some(&padding))
     }
 
     /// With so many tokens in each row, `(batch)`, and so many places for them; rows may have moved to the front by so many places,
     /// `(batch, 1)`.
-    fn counted([input_ids, attention_mask, keep]: [Tensor; 3], totals: &Tensor, width: &Tensor, moved: Option<&Tensor>) -> Self {
-        let graph = &input_ids.graph().clone();
-        let sequence = input_ids.dim(1);
+    fn counted([read, attention_mask, keep]: [Tensor; 3], totals: &Tensor, width: &Tensor, moved: Option<&Tensor>) -> Self {
+        let graph = &read.graph().clone();
+        let sequence = read.dim(1);
         let fresh = totals.min(&sequence);
         let positions = (totals - &fresh).unsqueeze(&[1]) + graph.range(&sequence).unsqueeze(&[0]);
         let all = keep.equal(&graph.ints(&[], &[0]));
@@ -73,7 +83,7 @@ impl Decoding {
         // Of all tokens, each stays where the caller has it.
         let first = moved.map_or_else(|| first.clone(), |moved| all.select(&(graph.ints(&[], &[0]) - moved), &first));
         let wanted = (first + graph.range(&keep).unsqueeze(&[0])).max(&graph.ints(&[], &[0]));
-        Self { caches: true, fresh, ..Self::over(&attention_mask, totals, width, [input_ids, positions, wanted]) }
+        Self { caches: true, fresh, ..Self::over(&attention_mask, totals, width, [read, positions, wanted]) }
     }
 
     /// Without a cache: declares `input_ids` and `attention_mask`.
@@ -91,12 +101,45 @@ impl Decoding {
         Self::over(&attention_mask, &totals, &attention_mask.dim(1), [input_ids, positions, wanted])
     }
 
-    fn over(attention_mask: &Tensor, totals: &Tensor, width: &Tensor, [input_ids, positions, wanted]: [Tensor; 3]) -> Self {
-        let graph = input_ids.graph().clone();
+    fn over(attention_mask: &Tensor, totals: &Tensor, width: &Tensor, [read, positions, wanted]: [Tensor; 3]) -> Self {
+        let graph = read.graph().clone();
         let last = (totals - graph.ints(&[], &[1])).cast(Dtype::I32);
         let total = width.squeeze(&[0]).cast(Dtype::I32);
         let (attention_mask, fresh) = (attention_mask.clone(), totals.clone());
-        Self { input_ids, positions, attention_mask, graph, last, total, fresh, wanted, caches: false, side: "", bias: None }
+        Self { read, positions, attention_mask, graph, last, total, fresh, wanted, caches: false, side: "", bias: None }
+    }
+
+    /// The tokens, `(batch, sequence)`.
+    pub fn input_ids(&self) -> Tensor {
+        if self.read.rank() == 2 {
+            return self.read.clone();
+        }
+        self.graph.fail(Error::unsupported("this architecture reads tokens alone: it is no part of others"));
+        self.graph.ints(&[1, 1], &[0])
+    }
+
+    /// The embeddings of what is read, `(batch, sequence, width)`: of tokens by this table.
+    pub fn embedded(&self, words: &Weights) -> Tensor {
+        if self.reads_embeddings() {
+            words.skip("weight");
+            return self.read.clone();
+        }
+        embedding(words, &self.read)
+    }
+
+    /// Whether embeddings are read, and not tokens.
+    pub fn reads_embeddings(&self) -> bool {
+        self.read.rank() == 3
+    }
+
+    /// How many tokens each row has in this run, with padding, as a one-element tensor.
+    pub fn sequence(&self) -> Tensor {
+        self.read.dim(1)
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     /// The same beside an encoder, whose keys and values are kept as well: the cache is `past_key_values.{layer}.decoder.key`, ….
@@ -129,7 +172,7 @@ impl Decoding {
         let bias = bias(&self.graph.range(&self.total.cast(Dtype::I64))).cast(self.graph.float());
         let heads = Size::from(bias.fixed(0));
         // The operator repeats nothing along the queries itself.
-        let shape = [1i64.into(), heads, self.input_ids.dim(1).into(), self.total.cast(Dtype::I64).into()];
+        let shape = [1i64.into(), heads, self.sequence().into(), self.total.cast(Dtype::I64).into()];
         self.bias = Some(bias.unsqueeze(&[0, 2]).expand(&shape));
         self
     }

@@ -47,10 +47,10 @@ impl Source {
 
     /// The same, where hidden states have a width of their own.
     pub fn kept_from(decoding: &Decoding, width: usize, hidden: usize) -> Self {
-        let graph = decoding.input_ids.graph();
+        let graph = decoding.graph();
         let mask = graph.input("encoder_attention_mask", Dtype::I64, &[texts(graph), Dim::from(TOKENS)]);
         let shape = |rows: Tensor| graph.size(&[rows.into(), (-1i64).into(), width.into()]);
-        let (together, apart) = (shape(mask.dim(0)), shape(decoding.input_ids.dim(0)));
+        let (together, apart) = (shape(mask.dim(0)), shape(decoding.positions.dim(0)));
         let mask = mask.cast(Dtype::I32);
         let (mask, unread) = if graph.caller() == Caller::Any { unread(graph, mask, hidden) } else { (mask, None) };
         Self { graph: graph.clone(), mask, encoder: Encoder::Run { together, apart, unread } }

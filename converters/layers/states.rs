@@ -31,7 +31,7 @@ pub struct LinearAttention {
 impl<'a> States<'a> {
     /// For the layers of this decoder.
     pub fn new(decoding: &'a Decoding) -> Self {
-        let places = decoding.graph.range(&decoding.input_ids.dim(1)).unsqueeze(&[0]);
+        let places = decoding.graph.range(&decoding.sequence()).unsqueeze(&[0]);
         let tokens = places.less(&decoding.fresh.unsqueeze(&[1])).cast(Dtype::F32).unsqueeze(&[2]);
         Self { decoding, tokens }
     }

@@ -101,7 +101,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Runs all tokens once more where a row grows beyond this length, because what the cache has of them holds no longer
-    /// ([`formers_models::anew_beyond`]).
+    /// ([`formers_models::Architecture::anew_beyond`]).
     #[must_use]
     pub fn anew_beyond(self, length: Option<usize>) -> Self {
         Self { anew_beyond: length, ..self }

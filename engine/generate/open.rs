@@ -1,6 +1,6 @@
 //! The language model that a model's sessions are: graphs that were made here, or ready-made ones.
 
-use formers_models::{anew_beyond, couples_rows};
+use formers_models::couples_rows;
 use serde_json::Value;
 
 use super::{Decoder, ExportedDecoder, ExportedSeq2Seq, LanguageModel, Seq2Seq};
@@ -15,7 +15,8 @@ use crate::session::Session;
 pub fn open<'a>(model: &'a Model, config: &Value) -> Result<Box<dyn LanguageModel + Send + 'a>> {
     Ok(match model.session("model") {
         Ok(session) if session.is_own() => {
-            Box::new(Decoder::new(session)?.anew_beyond(anew_beyond(config)).steps_only(couples_rows(config)))
+            let anew_beyond = formers_models::of(config).and_then(|known| known.anew_beyond(config));
+            Box::new(Decoder::new(session)?.anew_beyond(anew_beyond).steps_only(couples_rows(config)))
         }
         _ => Box::new(ExportedDecoder::new(model, config)?),
     })

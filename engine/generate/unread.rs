@@ -3,7 +3,7 @@
 //! The reference calls the model with the answer alone. Its encoder reads that, and where the architecture makes the decoder's tokens of
 //! what the encoder reads, the decoder goes on with those, moved by one. Other architectures fail there.
 
-use formers_models::{Moved, moves_what_it_reads};
+use formers_models::Moved;
 use serde_json::Value;
 
 use super::decoder::LanguageModel;
@@ -27,7 +27,7 @@ impl<'a> Unread<'a> {
     /// # Errors
     /// An architecture whose decoder needs tokens of its own.
     pub fn new(model: &'a Model, config: &'a Value, start: u32) -> Result<Self> {
-        let moved = moves_what_it_reads(config).ok_or_else(|| {
+        let moved = formers_models::of(config).and_then(|known| known.moves_what_it_reads).ok_or_else(|| {
             let message = "the decoder of this architecture says nothing without a text to read, in Python either";
             Error::request("guidance_scale", message)
         })?;

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use formers_converters::{
-    Dtype,
     graph::{Body, Caller},
     passes::{self, Storage},
     quantize::{Bits, NBits},
@@ -27,14 +26,9 @@ pub(super) fn graphs(pretrained: &Pretrained, head: Head, caller: Caller) -> Res
         let heads: Vec<&str> = architecture.heads.iter().map(|h| h.suffix()).collect();
         return Err(Error::unsupported(format!("{} has no {head}, only {}", architecture.model_type, heads.join(", "))));
     }
-    let request = Request {
-        config: config.value(),
-        tensors: weights::open(&pretrained.checkpoint, "")?,
-        head,
-        float: Dtype::F32,
-        modules: if head == Head::Base { sentence::modules(&pretrained.checkpoint)? } else { Vec::new() },
-        caller,
-    };
+    let modules = if head == Head::Base { sentence::modules(&pretrained.checkpoint)? } else { Vec::new() };
+    let tensors = weights::open(&pretrained.checkpoint, "")?;
+    let request = Request::new(config.value(), tensors, head).with_modules(modules).called_by(caller);
     let bodies = (architecture.build)(&request)?;
     bodies.into_iter().map(|body| Ok(passes::lower(body, passes::Target::Cpu)?)).collect()
 }

@@ -70,7 +70,10 @@ pub(super) fn described(config: &Value, generation: Option<&Value>, body: &Body,
     let [_, Dim::Fixed(heads), _, Dim::Fixed(size)] = first.shape[..] else { return None };
     let is_there = |layer: usize, part: &str| past.iter().any(|input| input.name == format!("past_key_values.{layer}.{part}"));
     let complete = past.len() == 2 * layers && (0..layers).all(|layer| is_there(layer, "key") && is_there(layer, "value"));
-    if !complete || formers_models::anew_beyond(config).is_some() || past.iter().any(|input| input.shape != first.shape) {
+    if !complete
+        || formers_models::of(config).is_some_and(|known| known.anew_beyond(config).is_some())
+        || past.iter().any(|input| input.shape != first.shape)
+    {
         return None;
     }
     let vocabulary = body.outputs.iter().map(|&id| body.value(id)).find(|output| output.name == "logits")?.shape.last()?.fixed()?;

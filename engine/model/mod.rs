@@ -88,7 +88,9 @@ impl Pretrained {
             Source::Onnx => onnx::sessions(self, head)?,
             _ => convert::sessions(self, head)?,
         };
-        Ok(Model { sessions })
+        let model = Model { sessions };
+        model.check_outputs(head).map_err(|e| e.at(self.checkpoint.name()))?;
+        Ok(model)
     }
 
     /// The tokenizer.
@@ -167,6 +169,31 @@ impl Model {
     /// Workers for so many batches of a role, where that is faster than one batch after the other on several threads.
     pub(crate) fn workers(&self, role: &str, batches: usize) -> Option<Workers<'_>> {
         self.sessions.get(role)?.workers(batches)
+    }
+
+    /// An error where the graph that answers lacks an output of the head, or has it with other axes.
+    fn check_outputs(&self, head: Head) -> Result<()> {
+        let answers = ["model", "decoder_model_merged", "decoder_model", "decoder_with_past_model", "decode"];
+        let Some(session) = answers.iter().find_map(|role| self.session(role).ok()) else { return Ok(()) };
+        for (name, axes) in head.outputs() {
+            let wanted = || format!("`{name}` ({})", axes.join(", "));
+            match session.output(name) {
+                None => {
+                    let there: Vec<String> = session.outputs().iter().map(|port| format!("`{port}`")).collect();
+                    let message = format!("the graph gives no {}, which {head} needs; it gives {}", wanted(), there.join(", "));
+                    return Err(Error::new(crate::ErrorKind::Checkpoint, message));
+                }
+                // A shape that the graph does not say is empty.
+                Some(port) if !port.shape.is_empty() && port.shape.len() != axes.len() => {
+                    return Err(Error::new(
+                        crate::ErrorKind::Checkpoint,
+                        format!("{head} needs {}, but the graph gives `{port}`", wanted()),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// The roles, sorted.

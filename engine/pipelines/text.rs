@@ -132,7 +132,8 @@ impl TextModel {
             tokens: self.token_budget(outputs),
             least: self.fixed.length.unwrap_or(0),
             same_length: self.fixed.length.is_none()
-                && (formers_models::sees_padding(self.config.model_type()) || formers_models::couples_rows(self.config.value())),
+                && (formers_models::find(self.config.model_type()).is_some_and(|known| known.sees_padding)
+                    || formers_models::couples_rows(self.config.value())),
         };
         let batches = batches(encodings, &limits);
         let batches: Vec<Vec<usize>> = batches.into_iter().map(fitting).filter(|batch| !batch.is_empty()).collect();

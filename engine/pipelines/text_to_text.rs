@@ -3,7 +3,7 @@
 
 mod call;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{borrow::Cow, num::NonZeroUsize, sync::Arc};
 
 use formers_models::Head;
 use serde_json::{Map, Value, json};
@@ -93,7 +93,7 @@ impl TextToText {
             prefix: prefix.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
             own,
             config: pretrained.config.clone(),
-            defaults: GenerationDefaults::new(generation.as_ref(), &formers_models::with_generation_defaults(config)).map_err(named)?,
+            defaults: GenerationDefaults::new(generation.as_ref(), &with_defaults(config)).map_err(named)?,
             model,
         })
     }
@@ -259,6 +259,12 @@ impl TextToText {
         let text = if options.clean_up_tokenization_spaces { clean_up_tokenization(&text) } else { text };
         Ok(Answer { text, token_ids })
     }
+}
+
+/// `config.json` with what the architecture's config class says about generation.
+fn with_defaults(config: &Value) -> Cow<'_, Value> {
+    let known = formers_models::of(config);
+    known.map_or(Cow::Borrowed(config), |known| Cow::Owned(known.with_generation_defaults(config)))
 }
 
 /// Whether a value is what the library takes where nothing is said.

@@ -3,7 +3,7 @@
 use formers_converters::{Weights, graph::Tensor};
 
 use super::{Config, behind_start};
-use crate::positions;
+use crate::parts::positions;
 
 /// What relatives do in another way.
 pub(crate) struct Variant<'a> {

@@ -11,10 +11,10 @@ use formers_converters::{
 
 use super::Bert;
 use crate::{
-    architecture::Request,
     bert,
     gpt2::{self, conv1d},
-    heads,
+    parts::heads,
+    request::Request,
 };
 
 /// A language model.
@@ -86,8 +86,8 @@ impl Writer {
     pub(super) fn logits(&self, w: &Weights, decoding: &Decoding, source: &Source) -> Tensor {
         let base = self.base(w);
         let embedded = match self {
-            Self::Bert(bert) => bert.embeddings(&base.pp("embeddings"), &decoding.input_ids, &bert.positions(decoding)),
-            Self::Gpt2(_) => embedding(&base.pp("wte"), &decoding.input_ids) + embedding(&base.pp("wpe"), &decoding.positions),
+            Self::Bert(bert) => bert.embeddings(&base.pp("embeddings"), &decoding.input_ids(), &bert.positions(decoding)),
+            Self::Gpt2(_) => decoding.embedded(&base.pp("wte")) + embedding(&base.pp("wpe"), &decoding.positions),
         };
         let x = self.layers(w).enumerate().fold(embedded, |x, (i, w)| self.layer(&w, &x, decoding, source, i));
         let x = decoding.at_the_end(&x);
@@ -137,8 +137,8 @@ impl Bert {
     /// The rows of the table of positions for a decoder's tokens.
     fn positions(&self, decoding: &Decoding) -> Tensor {
         let Some(padding) = self.padding else { return decoding.positions.clone() };
-        let padding = decoding.input_ids.graph().ints(&[], &[padding]);
+        let padding = decoding.graph().ints(&[], &[padding]);
         let after = (&decoding.positions + 1.0) + &padding;
-        decoding.input_ids.equal(&padding).select(&padding, &after)
+        decoding.input_ids().equal(&padding).select(&padding, &after)
     }
 }

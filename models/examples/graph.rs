@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use formers_converters::{Dtype, Error, Result, graph::Caller, passes, weights::Tensors, writer};
+use formers_converters::{Error, Result, passes, weights::Tensors, writer};
 use formers_models::{Head, Request};
 
 fn main() -> Result<()> {
@@ -17,8 +17,7 @@ fn main() -> Result<()> {
     let model_type = config["model_type"].as_str().unwrap_or_default();
     let architecture = formers_models::find(model_type).ok_or_else(|| Error::unsupported(format!("no architecture {model_type:?}")))?;
     let head = Head::of_class(head).ok_or_else(|| Error::unsupported(format!("no head {head:?}")))?;
-    let request =
-        Request { config: &config, tensors: Arc::new(open(folder)?), head, float: Dtype::F32, modules: Vec::new(), caller: Caller::Own };
+    let request = Request::new(&config, Arc::new(open(folder)?), head);
     for body in (architecture.build)(&request)? {
         let body = passes::unpack(passes::lower(body, passes::Target::default())?)?;
         writer::write_folder(&body, Path::new(out), &format!("{}.onnx", body.name))?;

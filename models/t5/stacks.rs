@@ -10,7 +10,7 @@ use formers_converters::{
 };
 
 use super::Config;
-use crate::inputs;
+use crate::parts::inputs;
 
 /// Which layers have a table of biases.
 #[derive(Clone, Copy, PartialEq, Eq)]

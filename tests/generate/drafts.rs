@@ -17,7 +17,9 @@ fn open(name: &str) -> (Model, serde_json::Value) {
 
 fn decoder<'a>(model: &'a Model, config: &serde_json::Value) -> Decoder<'a> {
     let decoder = Decoder::new(model.session("model").unwrap()).unwrap();
-    decoder.anew_beyond(formers_models::anew_beyond(config)).steps_only(formers_models::couples_rows(config))
+    decoder
+        .anew_beyond(formers_models::of(config).and_then(|known| known.anew_beyond(config)))
+        .steps_only(formers_models::couples_rows(config))
 }
 
 /// A text, in runs of several tokens of which some are wrong and taken back: the logits are those of one token at a time. Attention

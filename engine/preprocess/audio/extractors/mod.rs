@@ -10,8 +10,6 @@ use crate::{Error, Result};
 pub(super) struct Extractor {
     /// `feature_extractor_type`.
     name: &'static str,
-    /// The model types that use it where no configuration names a type.
-    model_types: &'static [&'static str],
     /// What its class sets where a configuration does not.
     pub(super) defaults: FeatureExtractorConfig,
     /// Its way of working, on sounds with at least one sample each.
@@ -34,27 +32,19 @@ pub(super) fn by_name(name: &str) -> Result<&'static Extractor> {
 
 /// The extractor that a model type uses when its files name none.
 pub(super) fn by_model_type(model_type: &str) -> Result<&'static Extractor> {
-    EXTRACTORS.iter().find(|e| e.model_types.contains(&model_type)).ok_or_else(|| {
-        Error::unsupported(format!("feature_extractor_type is missing, and none is known for model type {model_type}; add it to the file"))
-    })
+    formers_models::feature_extractor(model_type).map_or_else(
+        || {
+            Err(Error::unsupported(format!(
+                "feature_extractor_type is missing, and none is known for model type {model_type}; add it to the file"
+            )))
+        },
+        by_name,
+    )
 }
 
 /// In alphabetical order.
 static EXTRACTORS: &[Extractor] = &[Extractor {
     name: "Wav2Vec2FeatureExtractor",
-    model_types: &[
-        "data2vec-audio",
-        "hubert",
-        "moonshine",
-        "sew",
-        "sew-d",
-        "unispeech",
-        "unispeech-sat",
-        "wav2vec2",
-        "wav2vec2-bert",
-        "wav2vec2-conformer",
-        "wavlm",
-    ],
     defaults: FeatureExtractorConfig {
         feature_size: 1,
         sampling_rate: 16000,

@@ -12,8 +12,6 @@ use crate::{Error, Result};
 pub(super) struct Processor {
     /// `image_processor_type`, without `Fast` or `Pil`.
     name: &'static str,
-    /// The model types that use it where no configuration names a type.
-    model_types: &'static [&'static str],
     /// What its class sets where a configuration does not.
     pub(super) defaults: ImageProcessorConfig,
     /// Its way of working.
@@ -37,9 +35,14 @@ pub(super) fn by_name(name: &str) -> Result<&'static Processor> {
 
 /// The processor that a model type uses when its files name none.
 pub(super) fn by_model_type(model_type: &str) -> Result<&'static Processor> {
-    PROCESSORS.iter().find(|p| p.model_types.contains(&model_type)).ok_or_else(|| {
-        Error::unsupported(format!("image_processor_type is missing, and none is known for model type {model_type}; add it to the file"))
-    })
+    formers_models::image_processor(model_type).map_or_else(
+        || {
+            Err(Error::unsupported(format!(
+                "image_processor_type is missing, and none is known for model type {model_type}; add it to the file"
+            )))
+        },
+        by_name,
+    )
 }
 
 const fn square(side: u32) -> Option<Size> {
@@ -84,40 +87,15 @@ const CLIP: ImageProcessorConfig = ImageProcessorConfig {
 
 /// In alphabetical order.
 static PROCESSORS: &[Processor] = &[
-    Processor {
-        name: "BitImageProcessor",
-        model_types: &["bit", "dinov2", "focalnet", "hiera", "pixio"],
-        defaults: CLIP,
-        run: standard::run,
-    },
+    Processor { name: "BitImageProcessor", defaults: CLIP, run: standard::run },
     Processor {
         name: "BlipImageProcessor",
-        model_types: &["blip", "blip-2", "instructblip"],
         defaults: ImageProcessorConfig { size: square(384), image_mean: CLIP_MEAN, image_std: CLIP_STD, ..BASE },
         run: standard::run,
     },
-    Processor {
-        name: "CLIPImageProcessor",
-        model_types: &[
-            "aimv2",
-            "aimv2_vision_model",
-            "altclip",
-            "clip",
-            "florence2",
-            "git",
-            "groupvit",
-            "kosmos-2",
-            "metaclip_2",
-            "mlcd",
-            "vipllava",
-            "xclip",
-        ],
-        defaults: CLIP,
-        run: standard::run,
-    },
+    Processor { name: "CLIPImageProcessor", defaults: CLIP, run: standard::run },
     Processor {
         name: "ChameleonImageProcessor",
-        model_types: &["chameleon"],
         defaults: ImageProcessorConfig {
             size: shortest_edge(512),
             default_to_square: false,
@@ -131,16 +109,14 @@ static PROCESSORS: &[Processor] = &[
         },
         run: standard::run,
     },
-    Processor { name: "ChineseCLIPImageProcessor", model_types: &["chinese_clip"], defaults: CLIP, run: standard::run },
+    Processor { name: "ChineseCLIPImageProcessor", defaults: CLIP, run: standard::run },
     Processor {
         name: "DeiTImageProcessor",
-        model_types: &["deit"],
         defaults: ImageProcessorConfig { size: square(256), do_center_crop: true, crop_size: square(224), ..BASE },
         run: standard::run,
     },
     Processor {
         name: "MobileNetV1ImageProcessor",
-        model_types: &["mobilenet_v1"],
         defaults: ImageProcessorConfig {
             size: shortest_edge(256),
             default_to_square: false,
@@ -153,13 +129,11 @@ static PROCESSORS: &[Processor] = &[
     },
     Processor {
         name: "OwlViTImageProcessor",
-        model_types: &["owlvit"],
         defaults: ImageProcessorConfig { size: square(768), crop_size: square(768), image_mean: CLIP_MEAN, image_std: CLIP_STD, ..BASE },
         run: standard::run,
     },
     Processor {
         name: "PI0ImageProcessor",
-        model_types: &["pi0"],
         defaults: ImageProcessorConfig {
             size: Some(Size::MaxHeightWidth { max_height: 224, max_width: 224 }),
             default_to_square: false,
@@ -171,26 +145,14 @@ static PROCESSORS: &[Processor] = &[
     },
     Processor {
         name: "PvtImageProcessor",
-        model_types: &["pvt", "pvt_v2"],
         defaults: ImageProcessorConfig { image_mean: IMAGENET_MEAN, image_std: IMAGENET_STD, ..BASE },
         run: standard::run,
     },
-    Processor {
-        name: "SiglipImageProcessor",
-        model_types: &["colpali", "gemma3n", "paligemma", "siglip"],
-        defaults: ImageProcessorConfig { default_to_square: false, ..BASE },
-        run: standard::run,
-    },
+    Processor { name: "SiglipImageProcessor", defaults: ImageProcessorConfig { default_to_square: false, ..BASE }, run: standard::run },
     Processor {
         name: "Tipsv2ImageProcessor",
-        model_types: &["tipsv2"],
         defaults: ImageProcessorConfig { size: square(448), resample: Resample::Bilinear, do_normalize: false, ..BASE },
         run: standard::run,
     },
-    Processor {
-        name: "ViTImageProcessor",
-        model_types: &["clipseg", "dinat", "ijepa", "mgp-str", "swiftformer", "swin", "swinv2", "trocr", "vit", "vit_mae", "vit_msn"],
-        defaults: ImageProcessorConfig { resample: Resample::Bilinear, ..BASE },
-        run: standard::run,
-    },
+    Processor { name: "ViTImageProcessor", defaults: ImageProcessorConfig { resample: Resample::Bilinear, ..BASE }, run: standard::run },
 ];

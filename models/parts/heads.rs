@@ -2,15 +2,13 @@
 
 use formers_converters::{
     Result, Weights,
-    graph::{Graph, Tensor},
+    graph::{Body, Graph, Tensor},
     layers::{Activation, Decoding, layer_norm, linear, linear_if},
 };
 use serde_json::Value;
 
-use crate::{
-    architecture::{Head, Request},
-    sentence,
-};
+use super::inputs;
+use crate::{Head, Request, request::Reads, sentence};
 
 /// The heads that are the same nearly everywhere: `classifier` and `qa_outputs` on each token, and the hidden states themselves.
 pub(crate) fn usual(request: &Request, graph: &Graph, w: &Weights, hidden: &Tensor, attention_mask: &Tensor) -> Result<()> {
@@ -88,8 +86,24 @@ pub(crate) fn decoding(request: &Request, graph: &Graph) -> Decoding {
         Head::SequenceClassification | Head::TokenClassification | Head::QuestionAnswering => {
             Decoding::whole(graph, request.config.get("pad_token_id").and_then(Value::as_i64))
         }
-        _ => Decoding::new(graph),
+        _ => match request.reads {
+            Reads::Tokens => Decoding::new(graph),
+            Reads::Embeddings(width) => Decoding::of_embeddings(graph, width),
+        },
     }
+}
+
+/// The graph that makes embeddings of tokens, where the decoder reads those; `words` is what it makes of them with the weights of `w`.
+pub(crate) fn embed_tokens(request: &Request, words: impl FnOnce(&Weights, &Tensor) -> Tensor) -> Result<Option<Body>> {
+    if request.reads == Reads::Tokens {
+        return Ok(None);
+    }
+    let (graph, w) = request.graph_of("embed_tokens");
+    let text = inputs::ids(&graph, "input_ids");
+    graph.output("inputs_embeds", &words(&w, &text));
+    let built = graph.finish()?;
+    w.check()?;
+    Ok(Some(built))
 }
 
 /// What a decoder answers from the hidden states before its last norm, `(batch, sequence, width)`: scores of the next word, labels of the

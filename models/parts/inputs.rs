@@ -86,6 +86,7 @@ pub(crate) fn pixel_values(graph: &Graph, channels: usize, sides: Sides) -> Tens
     graph.input("pixel_values", graph.float(), &shape)
 }
 
-fn ids(graph: &Graph, name: &str) -> Tensor {
+/// `(batch, sequence)`, of whole numbers.
+pub(crate) fn ids(graph: &Graph, name: &str) -> Tensor {
     graph.input(name, Dtype::I64, &[Dim::from("batch_size"), Dim::from("sequence_length")])
 }

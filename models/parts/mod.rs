@@ -1,0 +1,9 @@
+//! What architectures share and is none itself: blocks of layers, heads, inputs, positions.
+
+pub(crate) mod blocks;
+pub(crate) mod encoded;
+pub(crate) mod heads;
+pub(crate) mod inputs;
+pub(crate) mod mixture;
+pub(crate) mod mla;
+pub(crate) mod positions;

@@ -8,9 +8,10 @@ use ndarray::ArrayViewD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Medium, Parameters, Pipeline, Task, boxed};
+use super::{Medium, Parameters, Pipeline, Task, boxed, fits};
 use crate::{
     Error, ErrorKind, Result,
+    config::ModelConfig,
     model::{Model, Pretrained},
     preprocess::audio::{self, FeatureExtractor, Sound},
     preprocess::text::{CtcOffset, CtcText, Tokenizer},
@@ -23,6 +24,7 @@ pub struct AutomaticSpeechRecognition {
     model: Model,
     extractor: FeatureExtractor,
     tokenizer: Tokenizer,
+    config: ModelConfig,
     /// Samples for each frame of the model (`inputs_to_logits_ratio`).
     align_to: usize,
     /// The fewest samples that the model's layers make a frame of.
@@ -150,6 +152,11 @@ impl AutomaticSpeechRecognition {
             );
             return Err(Error::request("inputs", message));
         }
+        if !fits::has_room(samples.len() / self.align_to, &self.config) {
+            let seconds = samples.len() as f64 / f64::from(self.sampling_rate());
+            let message = format!("memory has no room for {seconds:.0} seconds at once; have them read in parts (chunk_length_s: 30)");
+            return Err(Error::request("inputs", message));
+        }
         let features = self.extractor.extract(&[samples])?;
         let session = self.model.session("model")?;
         let mut inputs = vec![(features.name, session::Value::from(features.values))];
@@ -217,7 +224,7 @@ impl Pipeline for AutomaticSpeechRecognition {
         let align_to = layers.iter().try_fold(1usize, |product, (_, stride)| product.checked_mul(*stride)).ok_or_else(wrong)?;
         // From the last layer to the first: how many values there must be for one to come out.
         let fewest = layers.iter().rev().try_fold(1usize, |out, (kernel, stride)| (out - 1).checked_mul(*stride)?.checked_add(*kernel));
-        Ok(Self { model, extractor, tokenizer, align_to, fewest: fewest.ok_or_else(wrong)? })
+        Ok(Self { model, extractor, tokenizer, config: pretrained.config.clone(), align_to, fewest: fewest.ok_or_else(wrong)? })
     }
 
     fn call_many(&self, inputs: &[Value], mut parameters: Parameters) -> Result<Vec<Result<Value>>> {

@@ -13,6 +13,8 @@ mod builder;
 #[cfg(feature = "text")]
 mod constraint;
 pub(crate) mod elsewhere;
+#[cfg(feature = "text")]
+mod fits;
 #[cfg(any(feature = "text", feature = "image"))]
 mod fixed;
 #[cfg(feature = "image")]

@@ -8,13 +8,13 @@ use std::{
 use formers_models::Head;
 use ndarray::{Array2, ArrayViewD, Axis, Slice};
 
-use super::{fixed::Fixed, usage};
+use super::{fits, fixed::Fixed, usage};
 use crate::{
     Error, ErrorKind, Result,
     config::ModelConfig,
     model::{Model, Pretrained},
     preprocess::text::{Batch, Encoding, Padding, Side, Tokenizer},
-    session::{Device, Dim, Outputs, Session, Value, memory},
+    session::{Device, Dim, Outputs, Session, Value},
 };
 
 /// The inputs that text tasks can fill.
@@ -27,10 +27,6 @@ const TOKEN_BUDGET: usize = 512;
 const MOST_ROWS: usize = 64;
 /// Nor as many as would give more numbers than this for each token (a large vocabulary).
 const MOST_NUMBERS: usize = 1 << 26;
-/// The most memory for the attention of one layer. More would exhaust the machine rather than fail.
-const ATTENTION_BYTES: u64 = 16 << 30;
-/// Less than this is not worth asking how much memory there is.
-const SMALL_ATTENTION: u64 = 256 << 20;
 
 /// A tokenizer and an encoder with a head.
 #[derive(Debug)]
@@ -226,21 +222,12 @@ impl TextModel {
         (MOST_NUMBERS / widest).min(TOKEN_BUDGET)
     }
 
-    /// The error for no tokens at all, and for a text whose attention alone would need more memory than machines have.
+    /// The error for no tokens at all, or for too many.
     fn unfit(&self, tokens: usize) -> Option<Error> {
-        if tokens == 0 {
-            return Some(Error::request("inputs", "a text without any tokens"));
+        match tokens {
+            0 => Some(Error::request("inputs", "a text without any tokens")),
+            _ => fits::check_length(tokens, &self.config, &self.tokenizer).err(),
         }
-        let heads = self.config.integer("num_attention_heads").and_then(|n| u64::try_from(n).ok()).unwrap_or(12).max(1);
-        let tokens = tokens as u64;
-        let bytes = tokens.saturating_mul(tokens).saturating_mul(4).saturating_mul(heads);
-        (bytes > SMALL_ATTENTION && bytes > ATTENTION_BYTES.min(memory::available() / 2)).then(|| {
-            let most = match self.tokenizer.model_max_length() {
-                Some(most) if tokens > most as u64 => format!("the {most} that the model takes"),
-                _ => "memory has room for".to_owned(),
-            };
-            Error::request("inputs", format!("{tokens} tokens are more than {most}; shorten the text, or truncate it"))
-        })
     }
 
     fn forward(&self, session: Option<&Session>, encodings: &[&Encoding], outputs: &[Output]) -> Result<(Outputs, usize)> {
@@ -305,16 +292,8 @@ impl TextModel {
                 "inputs",
                 format!("{longest} tokens are more than the {most} that the model takes; shorten the text, or truncate it ({error})"),
             ),
-            _ => self.foreign_token(encodings).unwrap_or(error),
+            _ => fits::explained(error, &encodings.iter().flat_map(|encoding| &encoding.ids).copied().collect::<Vec<_>>(), &self.config),
         }
-    }
-
-    /// The error for a token that the model has no row for.
-    fn foreign_token(&self, encodings: &[&Encoding]) -> Option<Error> {
-        let (rows, id) = (self.config.integer("vocab_size")?, *encodings.iter().flat_map(|e| &e.ids).max()?);
-        let message =
-            || format!("the tokenizer gives token {id}, but the model has {rows} (config.json: vocab_size); they do not belong together");
-        (i64::from(id) >= rows).then(|| Error::new(ErrorKind::Checkpoint, message()))
     }
 }
 

@@ -18,7 +18,7 @@ use response::Response;
 pub use crate::postprocess::answer::Part;
 
 use super::{
-    Medium, Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words, usage,
+    Medium, Parameters, Pipeline, Task, TextIter, arguments::all, assistant::Assistants, batches, boxed, constraint::Words, fits, usage,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -169,7 +169,7 @@ impl TextGeneration {
         let mut generated = generated.into_iter().flatten();
         let answer = |encoded: Result<Encoded>| {
             let encoded = encoded?;
-            let found = generated.next().unwrap_or_else(lost)?;
+            let found = generated.next().unwrap_or_else(lost).map_err(|error| fits::explained(error, &encoded.ids, &self.config))?;
             found.into_iter().map(|found| self.answer(&encoded, found, options)).collect()
         };
         Ok(encoded.into_iter().map(answer).collect())
@@ -187,7 +187,8 @@ impl TextGeneration {
         let config = GenerationConfig { num_return_sequences: 1, ..config };
         let encoded = self.encode(prompt, options, &config)?;
         let settings = self.settings(&config, options)?;
-        let mut steps = Steps::new(self.decoder()?, &[&encoded.ids], &settings)?;
+        let explained = |error| fits::explained(error, &encoded.ids, &self.config);
+        let mut steps = Steps::new(self.decoder()?, &[&encoded.ids], &settings).map_err(explained)?;
         if config.is_guided() {
             steps = steps.guided(self.decoder()?, &settings)?;
         }
@@ -212,8 +213,7 @@ impl TextGeneration {
         Ok(Settings {
             config,
             vocab_size,
-            // GPT-2's name of it.
-            max_position_embeddings: self.size("max_position_embeddings").or_else(|| self.size("n_positions")),
+            max_position_embeddings: self.positions(),
             token_bytes: Some(Arc::new(move |token| tokenizer.token_bytes(token))),
             own_processors: options.constraint.as_ref().map(hold).transpose()?,
             stop: options.stop.clone(),
@@ -248,6 +248,12 @@ impl TextGeneration {
         Ok(Answer { text, token_ids, generated })
     }
 
+    /// The positions that the model has.
+    fn positions(&self) -> Option<usize> {
+        // GPT-2's name of it.
+        self.size("max_position_embeddings").or_else(|| self.size("n_positions"))
+    }
+
     fn size(&self, field: &str) -> Option<usize> {
         self.config.integer(field).and_then(|n| usize::try_from(n).ok())
     }
@@ -266,6 +272,7 @@ impl TextGeneration {
             self.cut(&mut ids, config)?;
         }
         if !ids.is_empty() {
+            fits::check_prompt(ids.len(), self.positions(), &self.config)?;
             return Ok(Encoded { shown: ids.len(), ids });
         }
         // Nothing to go on with: a text begins.

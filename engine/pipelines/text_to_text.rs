@@ -15,6 +15,7 @@ use super::{
     arguments::all,
     assistant::Assistants,
     constraint::Words,
+    fits,
     text_generation::{Pieces, TextPieces},
     usage,
 };
@@ -160,18 +161,26 @@ impl TextToText {
     ) -> Result<Vec<Result<Vec<Answer>>>> {
         let start = self.start(config)?;
         let settings = self.settings(config, options)?;
+        let texts: Vec<Result<Vec<u32>>> = texts.into_iter().map(|ids| self.fitting(ids?)).collect();
         let mut found: Vec<Result<Vec<Answer>>> =
             texts.iter().map(|_| Err(Error::new(ErrorKind::Runtime, "a text was not answered"))).collect();
         let good: Vec<(usize, &[u32])> = texts.iter().enumerate().filter_map(|(i, ids)| Some((i, ids.as_ref().ok()?.as_slice()))).collect();
         for batch in batches(good, config, options.batch_size) {
             let sources: Vec<&[u32]> = batch.iter().map(|(_, ids)| *ids).collect();
-            for ((place, _), generated) in batch.iter().zip(self.generate(&sources, start, &settings, options)?) {
+            for ((place, ids), generated) in batch.iter().zip(self.generate(&sources, start, &settings, options)?) {
+                let generated = generated.map_err(|error| fits::explained(error, ids, &self.config));
                 found[*place] = generated.and_then(|found| found.iter().map(|found| self.answer(start, found, options)).collect());
             }
         }
         let written = found.iter().flatten().flatten().map(|answer| answer.token_ids.len().saturating_sub(1)).sum();
         usage::tell(texts.iter().flatten().map(Vec::len).sum(), written);
         Ok(texts.into_iter().zip(found).map(|(text, found)| text.and(found)).collect())
+    }
+
+    /// A text that the encoder has room for.
+    fn fitting(&self, ids: Vec<u32>) -> Result<Vec<u32>> {
+        fits::check_length(ids.len(), &self.config, &self.tokenizer)?;
+        Ok(ids)
     }
 
     /// The answers to texts that run at once.
@@ -206,7 +215,9 @@ impl TextToText {
     pub(crate) fn stream(&self, text: &[u32], config: &GenerationConfig, options: &Options) -> Result<TextPieces<'_>> {
         let config = GenerationConfig { num_return_sequences: 1, ..config.clone() };
         let start = self.start(&config)?;
-        let model = generate::open_two_sided(&self.model, self.config.value(), &[text])?;
+        let explained = |error| fits::explained(error, text, &self.config);
+        fits::check_length(text.len(), &self.config, &self.tokenizer)?;
+        let model = generate::open_two_sided(&self.model, self.config.value(), &[text]).map_err(explained)?;
         let settings = self.settings(&config, options)?;
         let mut steps = Steps::new(model, &[&[start]], &settings)?;
         if config.is_guided() {

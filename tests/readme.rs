@@ -36,7 +36,7 @@ fn parameters() -> String {
 
 fn architectures() -> String {
     let mut table = String::from("| `model_type` | heads |\n|---|---|\n");
-    for architecture in ARCHITECTURES {
+    for architecture in ARCHITECTURES.iter().filter(|architecture| !architecture.heads.is_empty()) {
         let heads: Vec<&str> = architecture.heads.iter().map(|head| head.suffix()).collect();
         table += &format!("| `{}` | {} |\n", architecture.model_type, heads.join(", "));
     }

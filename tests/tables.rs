@@ -51,7 +51,7 @@ fn every_architecture_has_two_configs_and_a_golden_for_each_head() {
         configs.entry(config["model_type"].as_str().unwrap_or_default().to_string()).or_default().push(config);
     }
     let mut problems = Vec::new();
-    for architecture in ARCHITECTURES {
+    for architecture in ARCHITECTURES.iter().filter(|architecture| !architecture.heads.is_empty()) {
         let configs = configs.get(architecture.model_type).map(Vec::as_slice).unwrap_or_default();
         let mut shapes: Vec<Vec<(&String, &Value)>> = configs.iter().map(shape).collect();
         shapes.dedup();

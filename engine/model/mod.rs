@@ -37,7 +37,7 @@ use crate::{
     Error, Result,
     config::ModelConfig,
     hub::Checkpoint,
-    session::{Outputs, Session, Value},
+    session::{Outputs, Port, Session, Value},
 };
 
 /// That a checkpoint is none, with what people may have meant.
@@ -179,16 +179,15 @@ impl Model {
             let wanted = || format!("`{name}` ({})", axes.join(", "));
             match session.output(name) {
                 None => {
-                    let there: Vec<String> = session.outputs().iter().map(|port| format!("`{port}`")).collect();
-                    let message = format!("the graph gives no {}, which {head} needs; it gives {}", wanted(), there.join(", "));
-                    return Err(Error::new(crate::ErrorKind::Checkpoint, message));
+                    let listed = |ports: &[Port]| ports.iter().map(|port| format!("`{port}`")).collect::<Vec<_>>().join(", ");
+                    let (inputs, outputs) = (listed(session.inputs()), listed(session.outputs()));
+                    let message =
+                        format!("the graph gives no {}, which {head} needs: its outputs are {outputs}, its inputs {inputs}", wanted());
+                    return Err(Error::unsupported(message));
                 }
                 // A shape that the graph does not say is empty.
                 Some(port) if !port.shape.is_empty() && port.shape.len() != axes.len() => {
-                    return Err(Error::new(
-                        crate::ErrorKind::Checkpoint,
-                        format!("{head} needs {}, but the graph gives `{port}`", wanted()),
-                    ));
+                    return Err(Error::unsupported(format!("{head} needs {}, but the graph gives `{port}`", wanted())));
                 }
                 Some(_) => {}
             }

@@ -34,10 +34,9 @@ pub(crate) fn check_length(tokens: usize, config: &ModelConfig, tokenizer: &Toke
 /// them as long a one as the reference has room for.
 pub(crate) fn check_prompt(tokens: usize, positions: Option<usize>, config: &ModelConfig) -> Result<()> {
     match positions.filter(|positions| tokens > *positions && !has_room(tokens, config)) {
-        Some(positions) => Err(Error::request(
-            "inputs",
-            format!("a prompt of {tokens} tokens, and the model has positions for {positions}; shorten it"),
-        )),
+        Some(positions) => {
+            Err(Error::request("inputs", format!("a prompt of {tokens} tokens, and the model has positions for {positions}; shorten it")))
+        }
         None => Ok(()),
     }
 }

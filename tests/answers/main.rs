@@ -9,5 +9,6 @@ mod formats;
 mod marks;
 mod messages;
 mod repairs;
+mod reports;
 mod templates;
 mod written;

@@ -96,9 +96,16 @@ pub(super) struct Scene<'s> {
     pub mark: &'static str,
     /// Whether the answer may be anything, and is not held to a form that only looks like a call.
     pub is_free: bool,
+    /// A mark that ends the answer as its end does.
+    pub ends: Option<&'static str>,
 }
 
 impl Scene<'_> {
+    /// Whether nothing of the answer follows.
+    pub(super) fn is_over(&self, cursor: &Cursor<'_>) -> Step<bool> {
+        Ok(cursor.is_over()? || self.ends.map_or(Ok(false), |mark| cursor.comes(mark))?)
+    }
+
     /// Whether something without marks of its own, which may be an answer just as well, is a call: of a tool that was given.
     pub(super) fn is_call(&self, call: &ToolCall) -> bool {
         self.is_free && self.tools.has(&call.name)

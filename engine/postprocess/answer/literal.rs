@@ -57,7 +57,7 @@ impl<'t> Cursor<'t> {
             '[' => self.list('[', ']', |rest| rest.value_within(deeper)).map(Value::Array),
             '(' => self.list('(', ')', |rest| rest.value_within(deeper)).map(Value::Array),
             '{' => self.braces(deeper),
-            '"' | '\'' => self.quoted().map(Value::String),
+            '"' | '\'' => self.quoted(false).map(Value::String),
             _ => self.bare(),
         }
     }
@@ -90,9 +90,13 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A word or a number.
+    /// A word or a number, or a text with letters before it, as Python has them.
     fn bare(&mut self) -> Step<Value> {
-        match self.word(|c| c.is_alphanumeric() || "_.+-".contains(c))? {
+        let word = self.word(|c| c.is_alphanumeric() || "_.+-".contains(c))?;
+        if self.is_python && self.rest().starts_with(['"', '\'']) && PREFIXES.contains(&word.to_ascii_lowercase().as_str()) {
+            return self.quoted(word.contains(['r', 'R'])).map(Value::String);
+        }
+        match word {
             "True" | "true" => Ok(Value::Bool(true)),
             "False" | "false" => Ok(Value::Bool(false)),
             "None" | "null" => Ok(Value::Null),
@@ -100,8 +104,9 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A text between quotation marks. Where it ends is what its own escapes say, so that marks in it end nothing.
-    fn quoted(&mut self) -> Step<String> {
+    /// A text between quotation marks. Where it ends is what its own escapes say, so that marks in it end nothing. In a raw one an escape
+    /// is two characters of the text.
+    fn quoted(&mut self, is_raw: bool) -> Step<String> {
         let quote = self.next()?;
         let thrice: String = [quote; 3].iter().collect();
         self.back_to(self.at() - quote.len_utf8());
@@ -116,6 +121,7 @@ impl<'t> Cursor<'t> {
             }
             match self.next()? {
                 end if end == quote && !is_long && self.ends_text()? => return Ok(out),
+                '\\' if is_raw => out.extend(['\\', self.next()?]),
                 '\\' => match self.next()? {
                     'n' => out.push('\n'),
                     't' => out.push('\t'),
@@ -125,6 +131,10 @@ impl<'t> Cursor<'t> {
                     'u' => out.push(self.unicode()?),
                     // Python's way to go on in the next line.
                     '\n' if self.is_python => {}
+                    'x' if self.is_python => match self.maybe(|rest| rest.hexadecimal(2))? {
+                        Some(code) => out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)),
+                        None => out.push_str("\\x"),
+                    },
                     escaped @ ('\\' | '\'' | '"' | '/') => out.push(escaped),
                     other => out.extend(['\\', other]),
                 },
@@ -146,33 +156,43 @@ impl<'t> Cursor<'t> {
 
     /// The character of a number behind `\u`, or of two that are halves of one.
     fn unicode(&mut self) -> Step<char> {
-        let first = self.hexadecimal()?;
+        let first = self.hexadecimal(4)?;
         if !(0xd800..0xdc00).contains(&first) {
             return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
         let second = self.maybe(|rest| {
             rest.expect("\\u")?;
-            rest.hexadecimal().and_then(|half| if (0xdc00..0xe000).contains(&half) { Ok(half) } else { Err(Stop::No) })
+            rest.hexadecimal(4).and_then(|half| if (0xdc00..0xe000).contains(&half) { Ok(half) } else { Err(Stop::No) })
         })?;
         let whole = second.and_then(|second| char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)));
         Ok(whole.unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    fn hexadecimal(&mut self) -> Step<u32> {
-        (0..4).try_fold(0, |number, _| Ok(number * 16 + self.next()?.to_digit(16).ok_or(Stop::No)?))
+    fn hexadecimal(&mut self, digits: u32) -> Step<u32> {
+        (0..digits).try_fold(0, |number, _| Ok(number * 16 + self.next()?.to_digit(16).ok_or(Stop::No)?))
     }
 }
 
-/// A number as JSON or Python writes it.
+/// What Python has before a text between quotation marks: the first is a raw one.
+const PREFIXES: &[&str] = &["r", "u"];
+
+/// A number as JSON or Python writes it. Those that JSON has no way to write, which Python reads, are the texts that protocol buffers have
+/// for them.
 fn number_in(text: &str) -> Option<Value> {
     let read = |text: &str| serde_json::from_str(text).ok().filter(Value::is_number);
+    if ["NaN", "Infinity", "-Infinity"].contains(&text) {
+        return Some(Value::from(text));
+    }
     // Python writes `1_000`, `+1`, `.5` and `5.` as well.
     read(text).or_else(|| {
         let starts = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
         let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE_".contains(&b));
         let digits = text.replace('_', "");
         let exact = digits.parse::<i64>().ok().map(Value::from);
-        let float = || digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from);
+        let float = || match digits.parse::<f64>().ok()? {
+            number if number.is_finite() => Some(Value::from(number)),
+            beyond => Some(Value::from(if beyond > 0.0 { "Infinity" } else { "-Infinity" })),
+        };
         if starts && plain { exact.or_else(float) } else { None }
     })
 }

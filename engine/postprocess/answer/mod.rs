@@ -41,7 +41,7 @@ pub struct ToolCall {
     pub id: Option<String>,
     /// The name of the tool.
     pub name: String,
-    /// The arguments by name.
+    /// The arguments by name. Numbers that Python reads and JSON does not have are the texts `NaN`, `Infinity` and `-Infinity`.
     pub arguments: Map<String, Value>,
 }
 

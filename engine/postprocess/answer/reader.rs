@@ -1,5 +1,6 @@
 //! An answer, taken apart as it comes.
 
+mod fence;
 mod shown;
 mod steps;
 
@@ -13,6 +14,8 @@ use super::{
     scan::{Before, Candidate},
     tools::Tools,
 };
+
+pub(super) use fence::FENCE;
 
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq)]

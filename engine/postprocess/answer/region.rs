@@ -2,6 +2,7 @@
 
 use super::{
     format::{AnswerFormat, Kind, Place, Reasoning},
+    reader::FENCE,
     scan::{Action, Candidate},
 };
 
@@ -29,6 +30,9 @@ impl Region {
         match self {
             Self::Plain => {
                 reads(&mut watched, true);
+                if !format.marks.is_empty() {
+                    watched.push(Candidate::new(FENCE, Place::Line, Action::Fence));
+                }
                 let open = |marks: &Reasoning| Candidate::new(marks.open, marks.place, Action::Open(*marks));
                 watched.extend(answers.reasoning.iter().map(open));
                 let stray = |marks: &Reasoning| Candidate::new(marks.close, Place::Anywhere, Action::Stray(*marks));

@@ -7,6 +7,8 @@ use super::format::{Mark, Place, Reasoning};
 pub(super) enum Action {
     /// Something begins that the format reads.
     Read(&'static Mark),
+    /// A fence begins, perhaps around calls.
+    Fence,
     /// Reasoning begins.
     Open(Reasoning),
     /// The text that is being read ends.

@@ -27,6 +27,12 @@ impl Tools {
         self.parameters(name).is_some()
     }
 
+    /// A tool's name, without a space of names before it that the model made up.
+    pub(super) fn named(&self, name: String) -> String {
+        let last = name.rsplit(['.', ':', '/']).next().unwrap_or_default();
+        if !self.has(&name) && self.has(last) { last.to_owned() } else { name }
+    }
+
     /// Whether a tool has an argument of this name; of a tool that says nothing of its arguments any.
     pub(super) fn takes(&self, name: &str, argument: &str) -> bool {
         self.argument(name, argument).is_some() || self.parameters(name).is_none_or(|schema| schema.get("properties").is_none())
@@ -35,6 +41,18 @@ impl Tools {
     /// Whether a tool says that it has an argument of this name.
     pub(super) fn declares(&self, name: &str, argument: &str) -> bool {
         self.argument(name, argument).is_some()
+    }
+
+    /// Whether a text begins with the name of a tool.
+    pub(super) fn begins(&self, text: &str) -> bool {
+        self.functions().filter_map(|function| function.get("name")?.as_str()).any(|name| text.starts_with(name))
+    }
+
+    /// The tool and the argument of it whose names, one after the other, make a text.
+    pub(super) fn joined<'t>(&'t self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let names = self.functions().filter_map(|function| function.get("name")?.as_str());
+        let mut pairs = names.filter_map(|name| Some((name, text.strip_prefix(name)?)));
+        pairs.find(|(name, rest)| !rest.is_empty() && self.declares(name, rest))
     }
 
     /// A value that was written as plain text: by the types that the tool's schema allows it, else a text.

@@ -11,8 +11,8 @@ pub(super) const FORMAT: Format = Format {
     templates: &[&["<|tool_call>"]],
     reasoning: &[Reasoning { open: "<|channel>thought", close: "<channel|>", place: Place::Anywhere }],
     marks: &[Mark::anywhere("<|tool_call>", call), Mark::at_line("call:", bare_call)],
-    // What closes no channel.
-    silent: &["<channel|>"],
+    // What closes no channel, and what opens none.
+    silent: &["<channel|>", "<|channel>"],
     ..Format::NONE
 };
 
@@ -26,7 +26,7 @@ fn call(cursor: &mut Cursor<'_>, _: &Scene<'_>) -> Step<Found> {
 /// A call whose mark was forgotten: of a tool that was given.
 fn bare_call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     let mut named = cursor.clone();
-    if !scene.tools.has(named.name()?) || !named.comes("{")? {
+    if !scene.tools.has(named.name()?) || !named.comes("{")? && !named.comes("(")? {
         return Err(Stop::No);
     }
     bare::named_call(cursor, QUOTE, CLOSE).map(|call| Found::Calls(vec![call]))

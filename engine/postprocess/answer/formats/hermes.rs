@@ -5,6 +5,7 @@ use crate::postprocess::answer::{
     ToolCall,
     cursor::{Cursor, Step, Stop},
     format::{Format, Found, Mark, Scene, THINK},
+    formats::llama3,
     forms::{json, pairs, xml},
 };
 
@@ -12,16 +13,23 @@ pub(super) const FORMAT: Format = Format {
     name: "hermes",
     templates: &[&["<tool_call>"]],
     reasoning: &[THINK],
-    marks: &[Mark::anywhere("<tool_call>", call), Mark::at_line("<function=", bare_function)],
+    marks: &[
+        Mark::anywhere(OPEN, call),
+        Mark::at_line("<function=", bare_function),
+        // Qwen 2.5 Coder and others forget the marks.
+        Mark::at_line("{", llama3::plain),
+    ],
     ..Format::NONE
 };
 
+const OPEN: &str = "<tool_call>";
 const CLOSE: &str = "</tool_call>";
 
 const TAGS: xml::Marks =
     xml::Marks { function: ("<function=", ">", "</function>"), parameter: ("<parameter=", ">", "</parameter>"), close: CLOSE };
 
-const PAIRS: pairs::Marks = pairs::Marks { key: ("<arg_key>", "</arg_key>"), value: ("<arg_value>", "</arg_value>"), close: CLOSE };
+const PAIRS: pairs::Marks =
+    pairs::Marks { open: OPEN, key: ("<arg_key>", "</arg_key>"), value: ("<arg_value>", "</arg_value>"), close: CLOSE };
 
 /// What `<tool_call>` begins. The mark behind it may be forgotten.
 fn call(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {

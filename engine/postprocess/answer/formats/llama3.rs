@@ -49,7 +49,7 @@ pub(super) fn plain(cursor: &mut Cursor<'_>, scene: &Scene<'_>) -> Step<Found> {
     let says_more = ["\"parameters\"", "\"arguments\""].iter().any(|key| cursor.since(start).contains(key));
     let mut behind = cursor.clone();
     behind.space();
-    let is_all = behind.is_over()?;
+    let is_all = scene.is_over(&behind)?;
     if (is_all || says_more) && calls.iter().all(|call| scene.is_call(call)) { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
 }
 

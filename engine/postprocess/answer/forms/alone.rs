@@ -24,5 +24,5 @@ pub(in crate::postprocess::answer) fn list(cursor: &mut Cursor<'_>, scene: &Scen
 pub(in crate::postprocess::answer) fn whole(cursor: &mut Cursor<'_>, scene: &Scene<'_>, calls: Vec<ToolCall>) -> Step<Found> {
     cursor.space();
     let are_calls = !calls.is_empty() && calls.iter().all(|call| scene.is_call(call));
-    if are_calls && cursor.is_over()? { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
+    if are_calls && scene.is_over(cursor)? { Ok(Found::Calls(calls)) } else { Err(Stop::No) }
 }

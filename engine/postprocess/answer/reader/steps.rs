@@ -1,6 +1,7 @@
 //! From mark to mark: what comes next in an answer, and what it begins or ends.
 
 use super::super::{
+    ToolCall,
     cursor::{Cursor, Step, Stop},
     format::{Found, Mark, Place, Scene},
     region::Region,
@@ -47,6 +48,7 @@ impl AnswerReader {
                 self.end_region();
             }
             Action::CloseBefore => self.end_region(),
+            Action::Fence => return self.read_fence(length, end, whole),
             Action::Read(mark) => return self.read_mark(mark, end, whole),
         }
         true
@@ -55,7 +57,8 @@ impl AnswerReader {
     /// Reads what a mark begins that the text begins with.
     fn read_mark(&mut self, mark: &'static Mark, end: usize, whole: bool) -> bool {
         let text = self.text.get(..end).unwrap_or_default();
-        let (read, taken) = self.read_at(mark, text, 0, whole);
+        let (read, taken) = self.read_at(mark, text, 0, whole, None);
+        let (read, taken) = if matches!(read, Err(Stop::No)) { self.read_again(mark, text, whole) } else { (read, taken) };
         match read {
             Err(Stop::More) => return false,
             Err(Stop::No) => self.take_text(mark.text.len()),
@@ -77,26 +80,59 @@ impl AnswerReader {
                         Some(false) => {}
                     }
                 }
-                let is_new = taken > self.in_prompt;
-                self.consume(taken);
-                self.end_region();
-                self.beside();
-                self.before.is_line = true;
-                for call in calls.into_iter().filter(|_| is_new) {
-                    self.answer.tool_calls.push(call.clone());
-                    self.parts.push(Part::Call(call));
-                }
+                self.take_calls(calls, taken);
             }
         }
         true
     }
 
-    /// What a mark at a place begins, and where that ends.
-    fn read_at(&self, mark: &'static Mark, text: &str, at: usize, whole: bool) -> (Step<Found>, usize) {
+    /// Reads the fence that the text begins with.
+    fn read_fence(&mut self, length: usize, end: usize, whole: bool) -> bool {
+        match self.fenced(self.text.get(..end).unwrap_or_default(), whole) {
+            Err(Stop::More) => return false,
+            Err(Stop::No) => self.take_text(length),
+            Ok((calls, taken)) => self.take_calls(calls, taken),
+        }
+        true
+    }
+
+    /// Leaves calls behind that the text begins with.
+    fn take_calls(&mut self, calls: Vec<ToolCall>, taken: usize) {
+        let is_new = taken > self.in_prompt;
+        self.consume(taken);
+        self.end_region();
+        self.beside();
+        self.before.is_line = true;
+        for mut call in calls.into_iter().filter(|_| is_new) {
+            call.name = self.tools.named(call.name);
+            self.answer.tool_calls.push(call.clone());
+            self.parts.push(Part::Call(call));
+        }
+    }
+
+    /// What a mark at a place begins, and where that ends; `ends` is a mark that ends the text as well.
+    pub(super) fn read_at(
+        &self,
+        mark: &'static Mark,
+        text: &str,
+        at: usize,
+        whole: bool,
+        ends: Option<&'static str>,
+    ) -> (Step<Found>, usize) {
         let mut cursor = Cursor::behind_mark(text, at, mark.text.len(), whole);
-        let scene = Scene { tools: &self.tools, mark: mark.text, is_free: self.is_free };
+        let scene = Scene { tools: &self.tools, mark: mark.text, is_free: self.is_free, ends };
         let read = (mark.read)(&mut cursor, &scene);
         (read, cursor.at().max(at + mark.text.len()))
+    }
+
+    /// What a mark begins that stands twice, where the text begins with it and the first says nothing.
+    fn read_again(&self, mark: &'static Mark, text: &str, whole: bool) -> (Step<Found>, usize) {
+        let mut cursor = Cursor::behind_mark(text, 0, mark.text.len(), whole);
+        match cursor.takes_behind_space(mark.text) {
+            Ok(true) if mark.place == Place::Anywhere => self.read_at(mark, text, cursor.at() - mark.text.len(), whole, None),
+            Err(Stop::More) if mark.place == Place::Anywhere => (Err(Stop::More), 0),
+            _ => (Err(Stop::No), 0),
+        }
     }
 
     /// Whether a mark that ends the region comes behind a place, and not inside of a call. `None` where what follows decides.
@@ -113,7 +149,8 @@ impl AnswerReader {
                 Action::Close | Action::CloseBefore => return Some(true),
                 Action::Open(_) => return Some(false),
                 Action::Skip | Action::Stray(_) => place + candidate.text.len(),
-                Action::Read(mark) => match self.read_at(mark, text, place, whole) {
+                Action::Fence => place + candidate.text.len(),
+                Action::Read(mark) => match self.read_at(mark, text, place, whole, None) {
                     (Err(Stop::More), _) => return None,
                     (Err(Stop::No), _) => place + mark.text.len(),
                     (Ok(_), end) => end,

@@ -6,6 +6,7 @@ mod gif;
 mod icon;
 mod jpeg;
 mod jpeg2000;
+mod png_chunks;
 mod pnm;
 mod raster;
 mod targa;

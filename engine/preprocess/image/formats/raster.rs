@@ -1,12 +1,11 @@
 //! The formats that the `image` crate decodes: PNG, WebP, BMP and QOI; of moving pictures the first frame.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::{bmp::BmpDecoder, png::PngDecoder, qoi::QoiDecoder, webp::WebPDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
-use super::Picture;
+use super::{Picture, png_chunks};
 use crate::Result;
 use crate::preprocess::image::orientation;
 use crate::preprocess::image::pixels::{check_size, clipped, damaged, first_three, from_gray, rgb, upper};
@@ -36,8 +35,13 @@ pub(super) fn decode_png(bytes: &[u8], name: &str) -> Result<Picture> {
     let width = bytes.get(16..20).map_or(0, |b| u64::from(u32::from_be_bytes([b[0], b[1], b[2], b[3]])));
     let limits = limits(width.min(crate::preprocess::image::MAX_PIXELS));
     let gray_16_bit = bytes.get(24..26) == Some(&[16, 0]);
-    let bytes = without_packed_chunks(bytes);
-    run(PngDecoder::with_limits(Cursor::new(&*bytes), limits), name, gray_16_bit)
+    let kept = png_chunks::without_packed(bytes);
+    let decode = |bytes: &[u8]| run(PngDecoder::with_limits(Cursor::new(bytes), limits.clone()), name, gray_16_bit);
+    let decoded = decode(&kept).or_else(|error| match png_chunks::mended(&kept) {
+        Some(mended) => decode(&mended),
+        None => Err(error),
+    });
+    Ok((decoded?.0, png_chunks::orientation(bytes)))
 }
 
 pub(super) fn decode_webp(bytes: &[u8], name: &str) -> Result<Picture> {
@@ -104,25 +108,4 @@ fn to_rgb(image: DynamicImage, gray_16_bit: bool) -> Vec<u8> {
         DynamicImage::ImageRgba16(image) => image.as_raw().chunks_exact(4).flat_map(|p| [upper(p[0]), upper(p[1]), upper(p[2])]).collect(),
         other => other.into_rgb8().into_raw(),
     }
-}
-
-/// The file without the chunks that are packed and not looked at; the same bytes where there is none.
-fn without_packed_chunks(bytes: &[u8]) -> Cow<'_, [u8]> {
-    const DROPPED: [&[u8]; 2] = [b"iCCP", b"zTXt"];
-    let mut kept = Vec::new();
-    let (mut from, mut at) = (0, 8);
-    while let Some(head) = bytes.get(at..at + 8) {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let next = at.saturating_add(length).saturating_add(12).min(bytes.len());
-        if DROPPED.contains(&&head[4..]) {
-            kept.extend_from_slice(&bytes[from..at]);
-            from = next;
-        }
-        at = next;
-    }
-    if from == 0 {
-        return Cow::Borrowed(bytes);
-    }
-    kept.extend_from_slice(&bytes[from..]);
-    Cow::Owned(kept)
 }

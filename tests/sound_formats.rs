@@ -77,6 +77,72 @@ fn rates_without_sense_are_errors() {
     }
 }
 
+/// A chunk of a WAVE file.
+fn chunk(kind: &[u8; 4], size: u32, body: &[u8]) -> Vec<u8> {
+    [kind.as_slice(), &size.to_le_bytes(), body].concat()
+}
+
+/// A WAVE file of 16000 samples a second in one channel.
+fn wave(coding: u16, bits: u16, size: u32, data: &[u8]) -> Vec<u8> {
+    let width = bits.div_ceil(8);
+    let mut format = [coding, 1].map(u16::to_le_bytes).concat();
+    format.extend([16_000, 16_000 * u32::from(width)].map(u32::to_le_bytes).concat());
+    format.extend([width, bits].map(u16::to_le_bytes).concat());
+    let body = [b"WAVE".to_vec(), chunk(b"fmt ", 16, &format), chunk(b"data", size, data)].concat();
+    chunk(b"RIFF", u32::try_from(body.len()).unwrap(), &body)
+}
+
+#[test]
+fn headers_that_programs_did_not_finish() {
+    let samples: Vec<i16> = (0..800).map(|i| ((f64::from(i) * 0.1).sin() * 9000.0) as i16).collect();
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let length = u32::try_from(data.len()).unwrap();
+    let expected = decode_mono(wave(1, 16, length, &data), "whole.wav").unwrap();
+    assert_eq!(expected.samples.len(), samples.len());
+    let zeroed = |mut file: Vec<u8>| {
+        file[4..8].fill(0);
+        file
+    };
+    let mut cut = wave(1, 16, length + 1000, &data);
+    cut.truncate(cut.len() - 1);
+    let cases = [
+        ("no size yet", zeroed(wave(1, 16, 0, &data))),
+        ("no size of the samples", wave(1, 16, 0, &data)),
+        ("more samples than there are", wave(1, 16, length + 1000, &data)),
+        ("as much as there may be", zeroed(wave(1, 16, u32::MAX, &data))),
+        ("twelve bits in sixteen", wave(1, 12, length, &data)),
+    ];
+    for (what, file) in cases {
+        assert_eq!(decode_mono(file, what).unwrap(), expected, "{what}");
+    }
+    assert_eq!(decode_mono(cut, "cut.wav").unwrap().samples, expected.samples[..samples.len() - 1]);
+    assert!(decode_mono(wave(1, 16, 0, &[]), "empty.wav").is_err());
+}
+
+#[test]
+fn pages_that_do_not_say_when_they_end() {
+    for name in ["vorbis_pages.ogg", "vorbis_stereo.ogg"] {
+        let whole = read(name);
+        let expected = decode_mono(whole.clone(), name).unwrap();
+        let (mut start, mut tried) = (0, 0);
+        while start < whole.len() {
+            let segments = usize::from(whole[start + 26]);
+            let length: usize = whole[start + 27..start + 27 + segments].iter().map(|size| usize::from(*size)).sum();
+            let is_sound = whole[start + 6..start + 14] != [0; 8];
+            let is_last = whole[start + 5] & 4 != 0;
+            if is_sound && !is_last {
+                let mut bytes = whole.clone();
+                bytes[start + 6..start + 14].fill(0xff);
+                mend_checksums(&mut bytes);
+                assert_eq!(decode_mono(bytes, name).unwrap(), expected, "{name}: the page at {start}");
+                tried += 1;
+            }
+            start += 27 + segments + length;
+        }
+        assert!(tried > 1, "{name}");
+    }
+}
+
 #[test]
 fn damaged_sounds_are_errors() {
     let mut seed = 11u64;

@@ -17,7 +17,7 @@ pub(super) fn wave_channels(bytes: &[u8]) -> Option<u16> {
 }
 
 /// The rest of a WAVE file, from what it says about its samples.
-fn wave_format(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn wave_format(bytes: &[u8]) -> Option<&[u8]> {
     if bytes.get(8..12) != Some(b"WAVE") {
         return None;
     }

@@ -118,21 +118,26 @@ impl<'a> Decoding<'a> {
             .map_err(|e| self.wrong(format!("the sound's coding is not supported: {e}")))?;
         let ends = ends.filter(|_| parameters.codec == CODEC_ID_VORBIS);
         let mut interleaved = Vec::new();
-        loop {
+        let (start, mut last) = (self.sound.samples.len(), 0);
+        let follows = loop {
             let mut packet = match self.packet(id) {
                 Next::Packet(packet) => packet,
-                Next::Stream => return Ok(true),
-                Next::End => return Ok(false),
+                Next::Stream => break true,
+                Next::End => break false,
             };
             // Reading from a pipe, as the reference does, ffmpeg drops what encoders put before the sound; what they put behind it
             // only where an Ogg file says how much.
             let surplus = std::mem::replace(&mut packet.trim_end, Duration::ZERO).get() as usize;
-            let decoded = self.decode(decoder.as_mut(), &packet, &mut interleaved)?;
-            if ends.as_ref().is_some_and(|ends| ends.cuts_vorbis(surplus, decoded)) {
+            last = self.decode(decoder.as_mut(), &packet, &mut interleaved)?;
+            if ends.as_ref().is_some_and(|ends| ends.cuts_vorbis(surplus, last)) {
                 let length = self.sound.samples.len();
                 self.sound.samples.truncate(length - surplus);
             }
-        }
+        };
+        let length = self.sound.samples.len();
+        let surplus = ends.and_then(|ends| ends.vorbis_surplus(length.saturating_sub(start))).unwrap_or(0);
+        self.sound.samples.truncate(length - surplus.min(last));
+        Ok(follows)
     }
 
     /// The next packet of a track.

@@ -1,5 +1,7 @@
 //! WAVE files of more than 4 GB, and those that are written as if they were: RF64, BW64 and W64 become plain WAVE. Of plain ones the
-//! size of the whole is what the file has: programs that do not know it write anything.
+//! sizes are what the file has: programs that do not know them, or are ended while they write, leave anything there.
+
+use super::containers;
 
 /// The file as a plain one where it is one of these; else as it is.
 pub(super) fn with_short_chunks(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -7,14 +9,64 @@ pub(super) fn with_short_chunks(mut bytes: Vec<u8>) -> Vec<u8> {
         if !bytes.starts_with(b"RIFF") {
             shorten(&mut bytes);
         }
+        if containers::wave_format(&bytes).is_some_and(|format| format.starts_with(MP3)) {
+            data_end(&mut bytes);
+            return samples(bytes);
+        }
+        whole_bytes(&mut bytes);
         // A file that is cut off keeps the size that it had.
-        let size = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX - 1);
+        let size = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX - 1).max(data_end(&mut bytes));
         let size = size.max(u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
         bytes[4..8].copy_from_slice(&size.to_le_bytes());
     } else if bytes.starts_with(b"riff\x2e\x91\xcf\x11") {
         return from_w64(&bytes).unwrap_or(bytes);
     }
     bytes
+}
+
+/// What a file says of its samples that are packed as MP3.
+const MP3: &[u8] = &[0x55, 0];
+
+/// What such a file has around the MP3 file in it is of no use.
+fn samples(mut bytes: Vec<u8>) -> Vec<u8> {
+    let Some((start, size)) = data(&bytes) else { return bytes };
+    bytes.truncate(start.saturating_add(size as usize));
+    bytes.drain(..start.min(bytes.len()));
+    bytes
+}
+
+/// Where the samples begin, and how many bytes of them there are by what the file says.
+fn data(bytes: &[u8]) -> Option<(usize, u32)> {
+    let mut at = 12_usize;
+    while let Some(head) = bytes.get(at..at.saturating_add(8)) {
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        if head.starts_with(b"data") {
+            return Some((at + 8, size));
+        }
+        at = at.saturating_add(size as usize).saturating_add(8 + size as usize % 2);
+    }
+    None
+}
+
+/// Where the samples end, by what the file says of them, from the eighth byte on. Where it says that there are none, which is what is
+/// written before there are any, they are the rest of the file.
+fn data_end(bytes: &mut [u8]) -> u32 {
+    let Some((start, size)) = data(bytes) else { return 0 };
+    let rest = u32::try_from(bytes.len() - start).unwrap_or(u32::MAX - 1);
+    if size == 0 {
+        bytes[start - 4..start].copy_from_slice(&rest.to_le_bytes());
+    }
+    u32::try_from(start - 8).unwrap_or(u32::MAX).saturating_add(if size == 0 { rest } else { size })
+}
+
+/// Samples of a number of bits that are no whole bytes lie in whole ones, at their upper end.
+fn whole_bytes(bytes: &mut [u8]) {
+    let Some(at) = containers::wave_format(bytes).map(|format| bytes.len() - format.len()) else { return };
+    let Some(format) = bytes.get_mut(at..at + 16) else { return };
+    let bits = u16::from_le_bytes([format[14], format[15]]);
+    if format.starts_with(&[1, 0]) && !bits.is_multiple_of(8) && bits < 32 {
+        format[14..16].copy_from_slice(&bits.next_multiple_of(8).to_le_bytes());
+    }
 }
 
 /// The sizes that did not fit stand in a chunk of their own.

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Progress,
     apart::{apart, together},
+    environment::Environment,
     failure::{Cause, Failure},
     http::Description,
     layout::Layout,
@@ -100,7 +101,12 @@ impl Source<'_> {
         std::fs::create_dir_all(self.layout.blobs()).map_err(disk)?;
         let shared = self.layout.blobs().join(format!("{etag}.incomplete"));
         let lock = store::lock(self.layout, etag, &shared).map_err(disk)?;
-        if !blob.is_file() {
+        let is_new = !blob.is_file();
+        // Where links are not allowed, somebody may have put the file itself there in the meantime.
+        if is_new && pointer.is_file() {
+            return Ok(());
+        }
+        if is_new {
             // Without a lock the remainder of an earlier download may be somebody's current one.
             let part = match lock {
                 Some(_) => shared,
@@ -112,7 +118,8 @@ impl Source<'_> {
             }
             result?;
         }
-        store::link(self.layout, &blob, pointer).map_err(|error| Failure::disk(pointer, &error))
+        let ways = store::Way::all(Environment::of_process().allows_links(), is_new);
+        store::link(self.layout, &blob, pointer, ways).map_err(|error| Failure::disk(pointer, &error))
     }
 }
 

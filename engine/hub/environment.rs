@@ -67,6 +67,12 @@ impl Environment<'_> {
         })
     }
 
+    /// Whether a cache may have symbolic links, which not all systems that share a disk can follow.
+    #[cfg(feature = "hub")]
+    pub(super) fn allows_links(&self) -> bool {
+        !self.text("HF_HUB_DISABLE_SYMLINKS").is_some_and(|value| is_true(&value))
+    }
+
     #[cfg(feature = "hub")]
     fn offline(&self) -> bool {
         // The first one that is not empty counts, even when it says no.
@@ -177,6 +183,21 @@ mod tests {
         ];
         for (variables, expected) in cases {
             assert_eq!(with(variables, |e| e.cache()), PathBuf::from(expected), "{variables:?}");
+        }
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn links() {
+        let cases: &[(Variables, bool)] = &[
+            (&[], true),
+            (&[("HF_HUB_DISABLE_SYMLINKS", "")], true),
+            (&[("HF_HUB_DISABLE_SYMLINKS", "0")], true),
+            (&[("HF_HUB_DISABLE_SYMLINKS", "1")], false),
+            (&[("HF_HUB_DISABLE_SYMLINKS", "True")], false),
+        ];
+        for (variables, expected) in cases {
+            assert_eq!(with(variables, |e| e.allows_links()), *expected, "{variables:?}");
         }
     }
 

@@ -23,8 +23,27 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a file of a snapshot point at its blob, as Python does: by a relative link where the system allows.
-pub(super) fn link(layout: &Layout, blob: &Path, pointer: &Path) -> io::Result<()> {
+/// How a file of a snapshot comes from its blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A symbolic link, relative as Python makes it.
+    Symbolic,
+    Hard,
+    /// The blob itself, which is no longer where it was.
+    Move,
+    Copy,
+}
+
+impl Way {
+    /// The ways to try, one after the other; nobody else knows a blob that has just been made.
+    pub(super) fn all(allows_links: bool, is_new: bool) -> impl Iterator<Item = Self> {
+        let last = if is_new { Self::Move } else { Self::Copy };
+        allows_links.then_some(Self::Symbolic).into_iter().chain([Self::Hard, last])
+    }
+}
+
+/// Makes a file of a snapshot from its blob, in the first way that the system allows.
+pub(super) fn link(layout: &Layout, blob: &Path, pointer: &Path, ways: impl Iterator<Item = Way>) -> io::Result<()> {
     let folder = parent(pointer)?;
     fs::create_dir_all(folder)?;
     let depth = folder.strip_prefix(&layout.folder).map_or(0, |below| below.components().count());
@@ -33,7 +52,18 @@ pub(super) fn link(layout: &Layout, blob: &Path, pointer: &Path) -> io::Result<(
     relative.push(blob.file_name().unwrap_or_default());
     // Made under another name first: a link that is replaced never is missing in between.
     let staged = folder.join(format!(".{}.{:x}.link", file_name(blob), unique()));
-    let made = symlink(&relative, &staged).or_else(|_| fs::hard_link(blob, &staged)).or_else(|_| fs::copy(blob, &staged).map(drop));
+    let mut made = Err(io::ErrorKind::Unsupported.into());
+    for way in ways {
+        made = match way {
+            Way::Symbolic => symlink(&relative, &staged),
+            Way::Hard => fs::hard_link(blob, &staged),
+            Way::Move => fs::rename(blob, &staged),
+            Way::Copy => fs::copy(blob, &staged).map(drop),
+        };
+        if made.is_ok() {
+            break;
+        }
+    }
     made.and_then(|()| fs::rename(&staged, pointer)).inspect_err(|_| drop(fs::remove_file(&staged)))
 }
 
@@ -45,7 +75,7 @@ const LONGEST_LOCK: Duration = Duration::from_secs(1800);
 pub(super) fn lock(layout: &Layout, etag: &str, part: &Path) -> io::Result<Option<File>> {
     let folder = layout.locks();
     fs::create_dir_all(&folder)?;
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join(format!("{etag}.lock")))?;
+    let file = open_lock(&folder.join(format!("{etag}.lock")))?;
     let mut waits = 0_u32;
     let size = || fs::metadata(part).map_or(0, |metadata| metadata.len());
     let (mut seen, mut since) = (size(), Instant::now());
@@ -71,6 +101,19 @@ pub(super) fn lock(layout: &Layout, etag: &str, part: &Path) -> io::Result<Optio
     }
 }
 
+/// Opens the file of a lock, or makes it, for the group to write to as Python does. One that another user made may be held without
+/// being written to.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o664);
+    options.open(path).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => File::open(path).map_err(|_| error),
+        _ => Err(error),
+    })
+}
+
 /// A number that no other file of this moment has in its name.
 pub(super) fn unique() -> u64 {
     use std::hash::{BuildHasher, RandomState};
@@ -93,4 +136,31 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 #[cfg(windows)]
 fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::windows::fs::symlink_file(target, link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_gets_its_files_with_links_and_without() {
+        let ways: Vec<Way> = Way::all(false, true).collect();
+        assert_eq!(ways, [Way::Hard, Way::Move]);
+        for way in [Way::Symbolic, Way::Hard, Way::Move, Way::Copy] {
+            let folder = tempfile::tempdir().unwrap();
+            let layout = Layout::new(folder.path(), "a/b");
+            let (blob, pointer) = (layout.blobs().join("e1"), layout.pointer(&"c".repeat(40), "onnx/model.onnx"));
+            fs::create_dir_all(layout.blobs()).unwrap();
+            fs::write(&blob, "graph").unwrap();
+            link(&layout, &blob, &pointer, [way].into_iter()).unwrap();
+            assert_eq!(fs::read_to_string(&pointer).unwrap(), "graph", "{way:?}");
+            assert_eq!((pointer.is_symlink(), blob.is_file()), (way == Way::Symbolic, way != Way::Move), "{way:?}");
+            assert_eq!(fs::read_dir(pointer.parent().unwrap()).unwrap().count(), 1, "{way:?}");
+        }
+        // One that fails is followed by the next.
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path(), "a/b");
+        let pointer = layout.pointer(&"c".repeat(40), "config.json");
+        assert!(link(&layout, &layout.blobs().join("none"), &pointer, Way::all(false, false)).is_err() && !pointer.exists());
+    }
 }

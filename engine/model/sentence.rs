@@ -12,6 +12,17 @@ use crate::{
     hub::Checkpoint,
 };
 
+/// The names of the settings of the transformer, as versions of sentence-transformers have had them; the first that says anything counts.
+const CONFIGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
 /// What sentence-transformers does to a text before it is tokenized, and how long it may be.
 #[derive(Debug, Clone, Default)]
 pub struct SentenceConfig {
@@ -26,10 +37,20 @@ pub struct SentenceConfig {
 }
 
 impl SentenceConfig {
-    /// Reads `sentence_bert_config.json` and `config_sentence_transformers.json`, as far as they are there.
+    /// Reads `sentence_bert_config.json`, or what older versions called it, and `config_sentence_transformers.json`, as far as they are
+    /// there.
     pub fn read(checkpoint: &Checkpoint, config: &crate::config::ModelConfig, model_max_length: Option<usize>) -> Result<Self> {
-        let transformer = checkpoint.json("sentence_bert_config.json")?.unwrap_or_default();
-        let own = transformer.get("max_seq_length").and_then(integer).and_then(|n| usize::try_from(n).ok());
+        let mut transformer = Value::Null;
+        for file in CONFIGS {
+            transformer = checkpoint.json(file)?.unwrap_or_default();
+            if transformer.as_object().is_some_and(|fields| !fields.is_empty()) {
+                break;
+            }
+        }
+        // What the tokenizer is told itself counts first.
+        let told = ["processor_kwargs", "tokenizer_args"].iter().find_map(|name| transformer.get(name)?.get("model_max_length"));
+        let own = told.or_else(|| transformer.get("max_seq_length"));
+        let own = own.and_then(integer).and_then(|n| usize::try_from(n).ok());
         let positions = config.integer("max_position_embeddings").and_then(|n| usize::try_from(n).ok());
         let shortest = [model_max_length, positions].into_iter().flatten().min();
         let sentence = checkpoint.json("config_sentence_transformers.json")?.unwrap_or_default();
@@ -211,5 +232,47 @@ fn activation(config: &Value) -> Result<Activation> {
         "Sigmoid" => Ok(Activation::Sigmoid),
         "SiLU" => Ok(Activation::Silu),
         other => Err(Error::unsupported(format!("activation_function: no {other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::ModelConfig, hub::Options};
+
+    #[test]
+    fn settings_have_had_many_names() {
+        let cases = [
+            (vec![("sentence_bert_config.json", r#"{"max_seq_length": 128}"#)], Some(128), false),
+            (vec![("sentence_xlm-roberta_config.json", r#"{"max_seq_length": 256, "do_lower_case": true}"#)], Some(256), true),
+            (vec![("sentence_bert_config.json", "{}"), ("sentence_roberta_config.json", r#"{"max_seq_length": 64}"#)], Some(64), false),
+            (
+                vec![
+                    ("sentence_bert_config.json", r#"{"max_seq_length": 128}"#),
+                    ("sentence_roberta_config.json", r#"{"max_seq_length": 64}"#),
+                ],
+                Some(128),
+                false,
+            ),
+            // As the tokenizer is told, before all.
+            (
+                vec![("sentence_bert_config.json", r#"{"max_seq_length": 128, "tokenizer_args": {"model_max_length": 99}}"#)],
+                Some(99),
+                false,
+            ),
+            (vec![("sentence_bert_config.json", r#"{"max_seq_length": null, "do_lower_case": false}"#)], Some(512), false),
+            (Vec::new(), Some(512), false),
+        ];
+        for (files, length, lower) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+            for (name, text) in &files {
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            let checkpoint = Checkpoint::open(folder.path().to_str().unwrap(), &Options::default()).unwrap();
+            let config = ModelConfig::new(serde_json::json!({"max_position_embeddings": 514})).unwrap();
+            let read = SentenceConfig::read(&checkpoint, &config, Some(512)).unwrap();
+            assert_eq!((read.max_seq_length, read.do_lower_case), (length, lower), "{files:?}");
+        }
     }
 }

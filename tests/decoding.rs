@@ -4,8 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[allow(dead_code)]
-#[path = "support/goldens.rs"]
-mod goldens;
+use crate::goldens;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

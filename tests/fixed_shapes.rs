@@ -3,9 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "support/goldens.rs"]
-#[allow(dead_code)]
-mod goldens;
+use crate::goldens;
 
 use std::{fs, path::Path};
 

@@ -2,8 +2,7 @@
 //! is fused, and all answers are ONNX Runtime's.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/checkpoint.rs"]
-mod checkpoint;
+use crate::checkpoint;
 
 use std::{fs, path::Path, sync::Arc};
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use formers::session::{Dim, Port, Session, SessionOptions, Value};
 use formers_converters::{
     Dtype,
-    graph::{Body, Caller, Data},
+    graph::{Body, Data},
     passes::{self, Storage, Target},
     quantize::{Bits, NBits},
     weights::Tensors,

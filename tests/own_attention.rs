@@ -1,8 +1,7 @@
 //! Attention of our own kernels against ONNX Runtime's, in whole sessions. Where the processor has not got the instructions, both are the same.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/checkpoint.rs"]
-mod checkpoint;
+use crate::checkpoint;
 
 use std::{path::Path, sync::Arc};
 

@@ -1,8 +1,7 @@
 //! Products of our own kernels against ONNX Runtime's, in whole sessions. Where the processor has not got the instructions, both are the same.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/checkpoint.rs"]
-mod checkpoint;
+use crate::checkpoint;
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -105,7 +104,7 @@ fn sessions_open_side_by_side_as_the_first_of_a_process() {
     write(folder.path(), NBits::compact());
     for _ in 0..8 {
         let mut process = std::process::Command::new(std::env::current_exe().unwrap());
-        let arguments = ["--exact", "sessions_open_side_by_side_as_the_first_of_a_process"];
+        let arguments = ["--exact", "own_kernels::sessions_open_side_by_side_as_the_first_of_a_process"];
         let output = process.args(arguments).env(CHILD, folder.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }

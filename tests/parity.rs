@@ -4,8 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-#[path = "support/goldens.rs"]
-mod goldens;
+use crate::goldens;
 
 use std::path::Path;
 

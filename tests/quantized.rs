@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "support/goldens.rs"]
-#[allow(dead_code)] // these goldens have no media
-mod goldens;
+use crate::goldens;
 
 use std::{path::PathBuf, sync::Arc};
 
 use formers::{Options, model::Pretrained};
 use formers_converters::{
-    Dtype, Result,
-    graph::{Body, Caller},
+    Result,
+    graph::Body,
     passes::{self, Storage, Target},
     quantize::NBits,
     weights::Tensors,

@@ -1,4 +1,4 @@
-//! The generated tables of the README and of `docs/` are those of the code. `FORMERS_UPDATE=1 cargo test --test readme` writes them.
+//! The generated tables of the README and of `docs/` are those of the code. `FORMERS_UPDATE=1 cargo test --test tasks readme` writes them.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path};
@@ -62,6 +62,6 @@ fn is_up_to_date(file: &str, tables: &[(&str, String)]) {
     if std::env::var_os("FORMERS_UPDATE").is_some() {
         fs::write(&path, &readme).unwrap();
     } else {
-        assert!(readme == old, "{file}: its tables are old: FORMERS_UPDATE=1 cargo test --test readme");
+        assert!(readme == old, "{file}: its tables are old: FORMERS_UPDATE=1 cargo test --test tasks readme");
     }
 }

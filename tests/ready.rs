@@ -3,8 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "support/goldens.rs"]
-mod goldens;
+use crate::goldens;
 
 use std::{fs, path::Path};
 

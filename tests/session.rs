@@ -292,7 +292,7 @@ mod library {
 
     fn child_says(test: &str, library: &Path) -> String {
         let program = std::env::current_exe().unwrap();
-        let arguments = ["--exact", test, "--ignored", "--nocapture"];
+        let arguments = ["--exact", &format!("session::{test}"), "--ignored", "--nocapture"];
         let output = Command::new(program).args(arguments).env("ORT_DYLIB_PATH", library).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()

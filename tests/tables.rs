@@ -1,8 +1,7 @@
 //! The tables against the files: what is registered is where its name says, and has goldens.
 #![allow(clippy::unwrap_used, dead_code)]
 
-#[path = "support/goldens.rs"]
-mod goldens;
+use crate::goldens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[allow(dead_code)]
-#[path = "support/goldens.rs"]
-mod goldens;
+use crate::goldens;
 
 use std::path::Path;
 

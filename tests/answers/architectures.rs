@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use formers::postprocess::answer::AnswerFormat;
 use serde_json::{Map, Value};
 
-use crate::written::golden;
+use super::written::golden;
 
 /// `architectures.json` says of every `model_type` how the chat templates of public checkpoints write calls, or that they take no tools.
 #[test]

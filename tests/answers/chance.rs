@@ -2,7 +2,7 @@
 
 use formers::postprocess::answer::{AnswerFormat, AnswerReader, parse_answer};
 
-use crate::check::{format, shown, streamed, tools};
+use super::check::{format, shown, streamed, tools};
 
 /// Pieces of what families write.
 const PIECES: &[&str] = &[

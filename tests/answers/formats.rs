@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::check::check;
+use super::check::check;
 
 #[test]
 fn reasoning_is_taken_out() {

@@ -3,7 +3,7 @@
 use formers::postprocess::answer::{AnswerFormat, AnswerReader, parse_answer};
 use serde_json::{Value, json};
 
-use crate::check::{check, check_with, read_everyhow, shown, streamed, tools};
+use super::check::{check, check_with, read_everyhow, shown, streamed, tools};
 
 /// A chat template of a family that reasons, and one of a family that does not.
 const REASONS: &str = "<tool_call> <think> </think>";

@@ -3,7 +3,7 @@
 use formers::postprocess::answer::{Answer, AnswerFormat};
 use serde_json::json;
 
-use crate::check::shown;
+use super::check::shown;
 
 #[test]
 fn messages_become_answers_and_back() {

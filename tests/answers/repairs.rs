@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{check, check_with};
+use super::check::{check, check_with};
 
 /// A JSON text with the closing marks of every family in it, escaped quotation marks, and line ends of both kinds.
 const HARD: &str = r#"a </tool_call> \"b\" </parameter></function> [/TOOL_CALLS] ]} <|call|> ``` <tool_call|> )] ; </think> \\ é \u00e9 \ud83d\ude00 \r\n"#;

@@ -10,7 +10,7 @@ use formers::preprocess::text::{
 };
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     chance::Chance,
     check::{read_everyhow, shown, streamed},
 };

@@ -1,5 +1,6 @@
 //! How many threads a session gets.
 
+use formers_converters::content::has_room;
 use serde::Serialize;
 
 use super::SessionOptions;
@@ -36,15 +37,20 @@ pub(crate) fn wanted(options: &SessionOptions) -> usize {
     }
 }
 
+/// What the C library reserves for a thread that begins to allocate, beside its stack.
+const RESERVED: u64 = 128 << 20;
+
 /// As [`wanted`], but no more than the system starts: ONNX Runtime waits for ever for one that it is refused, so that is tried before.
 pub(super) fn granted(options: &SessionOptions) -> usize {
     let wanted = wanted(options);
     // Some more, so that it does not come down to the last one.
-    if wanted == 1 || trial::started(wanted + 1) == wanted + 1 {
+    let limited = trial::memory_is_limited();
+    let fit = !limited || has_room(wanted as u64 * RESERVED);
+    if wanted == 1 || fit && trial::started(wanted + 1) == wanted + 1 {
         return wanted;
     }
     // What takes memory for their stacks takes it from the model as well; a limit of processes has others than this one beneath it.
-    let granted = if trial::memory_is_limited() { 1 } else { (trial::started(wanted) / 2).max(1) };
+    let granted = if limited { 1 } else { (trial::started(wanted) / 2).max(1) };
     let why = "the system refuses to start so many, by a limit of processes or of memory";
     tracing::warn!("{granted} threads in place of {wanted}: {why}");
     granted

@@ -36,6 +36,10 @@ pub use pipelines::pipeline;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(all(doctest, feature = "text"))]
+#[doc = include_str!("../docs/generation.md")]
+struct Generation;
+
 #[cfg(all(doctest, feature = "text", feature = "load-dynamic"))]
 #[doc = include_str!("../docs/application.md")]
 struct Application;

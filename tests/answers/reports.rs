@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{check, check_with};
+use super::check::{check, check_with};
 
 /// One call of `f`, and nothing else.
 fn f(arguments: &Value) -> Value {
@@ -244,8 +244,8 @@ fn headers_that_are_not_as_they_should_be() {
             let header = format!("{start}{}", "w".repeat(length));
             for end in ["<|message|>Hi", "<|end|>", ""] {
                 let text = format!("{header}{end}");
-                let format = crate::check::format("gpt-oss");
-                crate::check::read_everyhow(&text, "assistant", &format, &[]);
+                let format = super::check::format("gpt-oss");
+                super::check::read_everyhow(&text, "assistant", &format, &[]);
             }
         }
     }

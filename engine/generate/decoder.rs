@@ -3,6 +3,7 @@
 use ndarray::{Array0, Array2};
 
 use super::cache::Cache;
+use super::embedded::Embedded;
 use super::states::{States, is_state};
 use crate::session::{Session, Value};
 use crate::{Error, ErrorKind, Result};
@@ -59,6 +60,8 @@ pub struct Decoder<'a> {
     is_stale: bool,
     /// Further inputs of every run.
     beside: Vec<(String, Value)>,
+    /// What makes embeddings of tokens, where the graph reads those.
+    embedded: Option<Embedded<'a>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -70,11 +73,15 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Inputs that nobody fills.
     pub fn check(session: &Session) -> Result<()> {
+        Self::check_inputs(session, Self::INPUTS)
+    }
+
+    fn check_inputs(session: &Session, inputs: &[&str]) -> Result<()> {
         let names = session.inputs().iter().map(|port| port.name.as_str());
         let cache = names.filter(|name| name.starts_with("past_key_values.") || is_state(name));
-        session.check_inputs(&Self::INPUTS.iter().copied().chain(cache).collect::<Vec<_>>())?;
-        if Self::INPUTS.iter().any(|name| session.input(name).is_none()) {
-            return Err(Error::unsupported(format!("a decoder takes {}, and this model does not", Self::INPUTS.join(", "))));
+        session.check_inputs(&inputs.iter().copied().chain(cache).collect::<Vec<_>>())?;
+        if inputs.iter().any(|name| session.input(name).is_none()) {
+            return Err(Error::unsupported(format!("a decoder takes {}, and this model does not", inputs.join(", "))));
         }
         Ok(())
     }
@@ -83,6 +90,12 @@ impl<'a> Decoder<'a> {
     pub fn new(session: &'a Session) -> Result<Self> {
         Self::check(session)?;
         Self::beside(session, Vec::new())
+    }
+
+    /// No rows yet, of a graph that reads embeddings.
+    pub(super) fn embedded(session: &'a Session, embedded: Embedded<'a>) -> Result<Self> {
+        Self::check_inputs(session, &[Embedded::EMBEDDINGS, "attention_mask", "num_logits_to_keep"])?;
+        Ok(Self { embedded: Some(embedded), ..Self::beside(session, Vec::new())? })
     }
 
     /// No rows yet; with further inputs of every run.
@@ -97,6 +110,7 @@ impl<'a> Decoder<'a> {
             seen: Vec::new(),
             is_stale: false,
             beside,
+            embedded: None,
         })
     }
 
@@ -170,6 +184,7 @@ impl LanguageModel for Decoder<'_> {
             let seen: Option<Vec<Vec<u32>>> = rows.iter().map(|row| self.seen.get(*row).cloned()).collect();
             self.seen = seen.ok_or_else(missing)?;
         }
+        self.embedded.iter_mut().for_each(|embedded| embedded.select(rows));
         self.states.select(rows)?;
         self.cache.select(rows, self.lengths.iter().copied().max().unwrap_or(0))
     }
@@ -226,7 +241,11 @@ impl Decoder<'_> {
             mask.row_mut(row).iter_mut().take(*total).for_each(|one| *one = 1);
         }
         let (ids, mask, kept) = (Value::from(ids), Value::from(mask), Value::from(Array0::from_elem((), keep as i64)));
-        let inputs = [("input_ids", &ids), ("attention_mask", &mask), ("num_logits_to_keep", &kept)];
+        let read = match &self.embedded {
+            None => ("input_ids", ids),
+            Some(embedded) => (Embedded::EMBEDDINGS, embedded.of(ids, tokens, &self.lengths)?),
+        };
+        let inputs = [(read.0, &read.1), ("attention_mask", &mask), ("num_logits_to_keep", &kept)];
         let states = self.states.outputs();
         let wanted: Vec<&str> = std::iter::once("logits").chain(states.iter().map(String::as_str)).collect();
         let beside = self.beside.iter().map(|(name, value)| (name.as_str(), value));

@@ -7,6 +7,7 @@ mod cache;
 mod constraint;
 mod decoder;
 mod drafts;
+mod embedded;
 mod exported;
 mod generating;
 #[cfg(feature = "constraints")]
@@ -31,12 +32,13 @@ mod unread;
 pub use constraint::{Constraint, Vocabulary};
 pub use decoder::{Decoder, LanguageModel};
 pub use drafts::{Assistant, AssistantConfig, Respell, Schedule};
+pub use embedded::Features;
 pub use exported::{ExportedDecoder, ExportedSeq2Seq};
 pub(crate) use generating::cut;
 pub use generating::{
     Generated, Helpers, MakeAssistant, MakeGuide, OwnProcessors, Settings, SharedTokenBytes, fill, generate, generate_helped,
 };
-pub use open::{check_two_sided, open, open_two_sided};
+pub use open::{check_two_sided, open, open_embedded, open_two_sided};
 pub(crate) use rank::argmax;
 pub use scores::log_softmax;
 pub use seq2seq::Seq2Seq;

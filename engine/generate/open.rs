@@ -3,7 +3,8 @@
 use formers_models::couples_rows;
 use serde_json::Value;
 
-use super::{Decoder, ExportedDecoder, ExportedSeq2Seq, LanguageModel, Seq2Seq};
+use super::embedded::Embedded;
+use super::{Decoder, ExportedDecoder, ExportedSeq2Seq, Features, LanguageModel, Seq2Seq};
 use crate::Result;
 use crate::model::Model;
 use crate::session::Session;
@@ -19,6 +20,22 @@ pub fn open<'a>(model: &'a Model, config: &Value) -> Result<Box<dyn LanguageMode
             Box::new(Decoder::new(session)?.anew_beyond(anew_beyond).steps_only(couples_rows(config)))
         }
         _ => Box::new(ExportedDecoder::new(model, config)?),
+    })
+}
+
+/// A decoder without rows that reads embeddings of tokens, and in the places of one of them `features`.
+///
+/// # Errors
+/// Inputs that nobody fills, and a cache that does not go on from run to run.
+pub fn open_embedded<'a>(model: &'a Model, config: &Value, features: Option<Features>) -> Result<Box<dyn LanguageModel + Send + 'a>> {
+    let text = config.get("text_config").unwrap_or(config);
+    Ok(match model.session(Seq2Seq::DECODER) {
+        Ok(session) if session.is_own() => {
+            let anew_beyond = formers_models::of(text).and_then(|known| known.anew_beyond(text));
+            let decoder = Decoder::embedded(session, Embedded::new(model, features)?)?;
+            Box::new(decoder.anew_beyond(anew_beyond).steps_only(couples_rows(text)))
+        }
+        _ => Box::new(ExportedDecoder::embedded(model, config, features)?),
     })
 }
 

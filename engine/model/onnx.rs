@@ -35,6 +35,8 @@ const ROLES: &[&[&str]] = &[
     &["decoder_model"],
     &["prefill", "decode"],
 ];
+/// The same for one that sees pictures and writes.
+const SEEING: &[&[&str]] = &[&["vision_encoder", "embed_tokens", "decoder_model_merged"]];
 /// The same for one that reads with an encoder and writes with a decoder.
 const TWO_SIDED: &[&[&str]] = &[
     &["encoder_model", "decoder_model_merged"],
@@ -53,8 +55,11 @@ fn are_there(checkpoint: &Checkpoint, roles: &[&str]) -> bool {
 
 /// The roles that make the model with this head.
 fn roles(pretrained: &Pretrained, head: Head) -> &'static [&'static str] {
-    let two_sided = head == Head::Seq2SeqLm;
-    let (first, second) = if two_sided { (TWO_SIDED, ROLES) } else { (ROLES, TWO_SIDED) };
+    let (first, second) = match head {
+        Head::Seq2SeqLm => (TWO_SIDED, ROLES),
+        Head::ImageTextToText => (SEEING, ROLES),
+        _ => (ROLES, TWO_SIDED),
+    };
     let there = |roles: &&&[&str]| are_there(&pretrained.checkpoint, roles);
     first.iter().chain(second).find(there).copied().unwrap_or(&["model"])
 }

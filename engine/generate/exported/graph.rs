@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::group::Kept;
 use super::ports::{self, Heads, Part};
 use super::{inputs, inputs::Tokens, room::Room};
+use crate::generate::embedded::{Embedded, Features};
 use crate::model::{InPlace, Model, Padding};
 use crate::session::{Dim, Port, Session, Value};
 use crate::{Error, Result};
@@ -19,9 +20,6 @@ const ROLES: &[&[&str]] = &[
     &["prefill", "decode"],
 ];
 
-/// The role of a graph that looks tokens up, of models that see more than those.
-const EMBED: &str = "embed_tokens";
-
 /// A decoder's sessions with the parts of its cache.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
@@ -31,6 +29,8 @@ pub(super) struct Graph<'a> {
     pub(super) next: &'a Session,
     /// Looks up what they take in place of tokens.
     pub(super) embed: Option<&'a Session>,
+    /// What is read in the places of one token.
+    pub(super) features: Option<Features>,
     pub(super) parts: Vec<Part>,
     /// The parts that are written in place, by their inputs, with the tokens that there is room for where that never grows.
     written: Vec<(String, Option<usize>)>,
@@ -50,7 +50,7 @@ impl<'a> Graph<'a> {
             return Err(Error::unsupported(format!("there is no decoder among {}", there.join(", "))));
         };
         let (first, next) = (model.session(role)?, model.session(last)?);
-        let embed = model.session(EMBED).ok();
+        let embed = model.session(Embedded::TABLE).ok();
         let found = embed.into_iter().flat_map(Session::outputs).map(|port| port.name.as_str());
         let beside: Vec<&str> = beside.iter().copied().chain(found).collect();
         for session in [first, next] {
@@ -72,7 +72,7 @@ impl<'a> Graph<'a> {
         // A state has no places that could be padding, and of two graphs both must agree.
         let wiring = [role, last].map(|role| model.wiring(role).map_or(Padding::None, |wiring| wiring.padding));
         let padding = if wiring[0] == wiring[1] && parts.iter().all(Part::grows) { wiring[0] } else { Padding::None };
-        Ok(Self { first, next, embed, written, parts, alone, padding })
+        Ok(Self { first, next, embed, features: None, written, parts, alone, padding })
     }
 
     /// Whether what runs leave can be cut back: by forgetting tokens, or the lengths alone.
@@ -80,14 +80,22 @@ impl<'a> Graph<'a> {
         self.parts.iter().all(|part| self.written.iter().any(|(input, window)| *input == part.input && window.is_none()))
     }
 
-    /// What the decoder takes in place of tokens, where another graph looks that up.
-    pub(super) fn embedded(&self, tokens: &Tokens<'_>) -> Result<Vec<(String, Value)>> {
+    /// What the decoder takes in place of tokens, where another graph looks that up. Prompts have the features of the first rows that
+    /// they are from.
+    pub(super) fn embedded(&self, tokens: &Tokens<'_>, sources: &[usize]) -> Result<Vec<(String, Value)>> {
         let Some(embed) = self.embed else { return Ok(Vec::new()) };
         let mut inputs = Vec::new();
         for port in embed.inputs() {
             inputs.extend(tokens.value(port)?.map(|value| (&port.name, value)));
         }
-        Ok(embed.run(inputs)?.into_iter().collect())
+        let mut given: Vec<(String, Value)> = embed.run(inputs)?.into_iter().collect();
+        if let Some(features) = self.features.as_ref().filter(|_| tokens.past == 0) {
+            for (_, value) in given.iter_mut().filter(|(name, _)| name == Embedded::EMBEDDINGS) {
+                let rows = tokens.rows.iter().zip(sources).enumerate().map(|(row, (new, source))| (*source, tokens.lead(row), *new));
+                *value = features.put(value.clone(), rows)?;
+            }
+        }
+        Ok(given)
     }
 
     /// A part of the cache of rows without tokens.

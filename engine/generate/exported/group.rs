@@ -75,7 +75,7 @@ impl Group {
         tokens.keep += if graph.padding == Padding::Right { longest - shortest } else { 0 };
         let total = past + longest;
 
-        let embedded = graph.embedded(&tokens)?;
+        let embedded = graph.embedded(&tokens, &self.sources)?;
         let mut inputs: Vec<(&str, Cow<'_, Value>)> = Vec::new();
         for port in session.inputs() {
             let given = self.context.iter().chain(&embedded).find(|(name, _)| *name == port.name);

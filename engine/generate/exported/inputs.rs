@@ -70,7 +70,7 @@ impl Tokens<'_> {
     }
 
     /// How many places of this run come before a row's first token.
-    fn lead(&self, row: usize) -> usize {
+    pub(super) fn lead(&self, row: usize) -> usize {
         if self.padding == Padding::Left { self.width() - self.rows.get(row).map_or(0, |tokens| tokens.len()) } else { 0 }
     }
 

@@ -14,6 +14,7 @@ mod two_sided;
 use serde_json::Value as Json;
 
 use super::decoder::LanguageModel;
+use super::embedded::{Embedded, Features};
 use crate::model::{Model, Padding};
 use crate::session::Value;
 use crate::{Error, ErrorKind, Result};
@@ -39,6 +40,17 @@ impl<'a> ExportedDecoder<'a> {
     /// Inputs that nobody fills, and a cache that does not go on from run to run.
     pub fn new(model: &'a Model, config: &Json) -> Result<Self> {
         Self::beside(model, config, Vec::new())
+    }
+
+    /// The same, where another graph looks tokens up, and in the places of one of them there are features.
+    ///
+    /// # Errors
+    /// As [`ExportedDecoder::new`], and a model that has no such graph.
+    pub fn embedded(model: &'a Model, config: &Json, features: Option<Features>) -> Result<Self> {
+        Embedded::new(model, None)?;
+        let mut decoder = Self::new(model, config)?;
+        decoder.graph.features = features;
+        Ok(decoder)
     }
 
     /// The same, where the first rows have more than their tokens: `(input, value)`, with the rows on the first axis.

@@ -99,7 +99,6 @@ impl Architecture {
         Self { rows_behind_words, ..self }
     }
 
-    #[allow(dead_code)] // what models made of several parts use
     /// What it makes of what it reads, with weights of another model's graph.
     pub(crate) fn encoded(&self, request: &Request, w: &Weights, values: &Tensor) -> Result<Encoded> {
         let encode =

@@ -21,6 +21,7 @@ mod blenderbot;
 mod blenderbot_small;
 mod bloom;
 mod camembert;
+mod clip_vision_model;
 mod codegen;
 mod cohere;
 mod cohere2;
@@ -81,6 +82,7 @@ mod lfm2_moe;
 mod llama;
 mod llama4;
 mod llama4_text;
+mod llava;
 mod longt5;
 mod m2m_100;
 mod mamba;
@@ -170,6 +172,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     blenderbot_small::ARCHITECTURE,
     bloom::ARCHITECTURE,
     camembert::ARCHITECTURE,
+    clip_vision_model::ARCHITECTURE,
     codegen::ARCHITECTURE,
     cohere::ARCHITECTURE,
     cohere2::ARCHITECTURE,
@@ -230,6 +233,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     llama::ARCHITECTURE,
     llama4::ARCHITECTURE,
     llama4_text::ARCHITECTURE,
+    llava::ARCHITECTURE,
     longt5::ARCHITECTURE,
     m2m_100::ARCHITECTURE,
     mamba::ARCHITECTURE,

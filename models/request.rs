@@ -108,20 +108,16 @@ impl<'a> Request<'a> {
         Self { scope, ..self }
     }
 
-    #[allow(dead_code)] // the same
     /// The same with a graph of this name.
     #[must_use]
     pub(crate) fn called(self, role: &'static str) -> Self {
         Self { role, ..self }
     }
 
-    #[allow(dead_code)] // the same
-    /// The same, where the decoder reads embeddings.
-    pub(crate) fn reading_embeddings(self) -> Result<Self> {
-        let width = ["hidden_size", "d_model", "n_embd"].iter().find_map(|name| self.config.get(name)?.as_u64());
-        let width = width.and_then(|width| usize::try_from(width).ok());
-        let width = width.ok_or_else(|| Error::config(format!("config.json: hidden_size of {} is missing", self.model_type())))?;
-        Ok(Self { reads: Reads::Embeddings(width), ..self })
+    /// The same, where the decoder reads embeddings of this width.
+    #[must_use]
+    pub(crate) fn reading_embeddings(self, width: usize) -> Self {
+        Self { reads: Reads::Embeddings(width), ..self }
     }
 
     /// The same with another config: this one with its fields settled.

@@ -46,6 +46,6 @@ fn check(folder: &Path, case: &Value, loaded: &mut Vec<(String, Box<dyn AnyPipel
         (Err(_), Some(_)) => Ok(()),
         (Ok(answer), Some(_)) => Err(format!("Python fails, this gives {}", shortened(&answer))),
         (Err(error), None) => Err(format!("error: {error}")),
-        (Ok(answer), None) => same(&case["answer"], &answer, "answer"),
+        (Ok(answer), None) => same(&media(folder, &case["answer"]), &answer, "answer"),
     }
 }

@@ -11,6 +11,7 @@ mod decoding;
 mod dtypes;
 mod fixed_shapes;
 mod generate;
+mod image_text;
 mod parity;
 mod readme;
 mod ready;

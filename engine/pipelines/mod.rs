@@ -42,6 +42,8 @@ pub mod feature_extraction;
 pub mod fill_mask;
 #[cfg(feature = "image")]
 pub mod image_classification;
+#[cfg(all(feature = "text", feature = "image"))]
+pub mod image_text_to_text;
 #[cfg(feature = "text")]
 pub mod question_answering;
 #[cfg(feature = "text")]
@@ -86,6 +88,8 @@ pub use feature_extraction::FeatureExtraction;
 pub use fill_mask::FillMask;
 #[cfg(feature = "image")]
 pub use image_classification::ImageClassification;
+#[cfg(all(feature = "text", feature = "image"))]
+pub use image_text_to_text::ImageTextToText;
 pub use labels::Label;
 #[cfg(feature = "text")]
 pub use question_answering::QuestionAnswering;
@@ -249,6 +253,8 @@ pub const TASKS: &[Task] = &[
     FillMask::TASK,
     #[cfg(feature = "image")]
     ImageClassification::TASK,
+    #[cfg(all(feature = "text", feature = "image"))]
+    ImageTextToText::TASK,
     #[cfg(feature = "text")]
     QuestionAnswering::TASK,
     #[cfg(feature = "text")]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use call::{Call, Form, PARAMETERS, prompt};
 pub use parts::AnswerParts;
 pub use pieces::{Piece, Pieces, TextPieces};
-use response::Response;
+pub(super) use response::Response;
 
 pub use crate::postprocess::answer::Part;
 

@@ -8,5 +8,7 @@ mod boxes;
 pub mod image;
 #[cfg(any(feature = "audio", feature = "image"))]
 pub mod media;
+#[cfg(all(feature = "text", feature = "image"))]
+pub mod placeholders;
 #[cfg(feature = "text")]
 pub mod text;

@@ -12,7 +12,6 @@ pub(crate) type Encode = fn(&Request, &Weights, &Tensor) -> Result<Encoded>;
 pub(crate) struct Encoded {
     /// The hidden states before the first layer, and behind each (`hidden_states` of Transformers); of backbones the feature maps of each
     /// stage, `(batch, channels, height, width)`.
-    #[allow(dead_code)] // what models made of several parts use
     pub(crate) stages: Vec<Tensor>,
     /// The last hidden state, with its norm.
     pub(crate) last: Tensor,

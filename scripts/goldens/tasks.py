@@ -31,7 +31,7 @@ def open_task(task, folder, watch):
             import sentences
 
             return sentences.pooled(pipe, folder, inputs, **parameters)
-        if task == "question-answering" and isinstance(inputs, dict):
+        if task in ("question-answering", "image-text-to-text") and isinstance(inputs, dict):
             return pipe(**inputs, **parameters)
         return pipe(inputs, **parameters)
 
@@ -74,7 +74,7 @@ def watch_generation(model, watch):
     generate, continuations = model.generate, model._get_top_k_continuations
 
     def watched(*args, **kwargs):
-        output = generate(*args, **kwargs, return_dict_in_generate=True, output_scores=True)
+        output = generate(*args, **(kwargs | {"return_dict_in_generate": True, "output_scores": True}))
         ranks = getattr(output, "sequences_scores", None)
         if ranks is None:
             watch(min(adjacent(scores, 2) for scores in output.scores))
@@ -90,7 +90,7 @@ def watch_generation(model, watch):
     model.generate, model._get_top_k_continuations = watched, candidates
 
 
-GENERATIVE = ("text-generation", "text2text-generation", "summarization")
+GENERATIVE = ("text-generation", "text2text-generation", "summarization", "image-text-to-text")
 
 # A search compares so many sums in a run that no draw keeps them all as far apart as single logits.
 BEAM = 10

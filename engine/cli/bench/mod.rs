@@ -91,7 +91,7 @@ impl Bench {
         })?;
         let load_ms = milliseconds(start);
 
-        if matches!(head, Head::CausalLm | Head::Seq2SeqLm) {
+        if matches!(head, Head::CausalLm | Head::Seq2SeqLm | Head::ImageTextToText) {
             let device = model.roles().next().map_or(Ok(&Device::Cpu), |role| model.session(role).map(Session::device))?;
             return self.report(&pretrained, device, load_ms, self.generation(&pretrained, &model, head)?);
         }
@@ -140,6 +140,8 @@ impl Bench {
             let start = Instant::now();
             let (mut decoder, first) = match head {
                 Head::Seq2SeqLm => (generate::open_two_sided(model, config, &prompts)?, vec![&begin[..]; prompts.len()]),
+                // Of texts alone.
+                Head::ImageTextToText => (generate::open_embedded(model, config, None)?, prompts.clone()),
                 _ => (generate::open(model, config)?, prompts.clone()),
             };
             let mut logits = decoder.forward(&first)?;

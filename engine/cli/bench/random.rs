@@ -57,8 +57,8 @@ pub(super) struct Random<'a> {
 impl Random<'_> {
     /// So many tokens of the vocabulary.
     pub(super) fn ids(&self, count: usize) -> Vec<u32> {
-        // Of two models in one, the first reads.
-        let reader = || self.config.get("encoder").and_then(|encoder| encoder.get("vocab_size")).and_then(Json::as_i64);
+        // Of two models in one, the first reads; of one that sees pictures as well, that for text.
+        let reader = || ["encoder", "text_config"].iter().find_map(|part| self.config.get(part)?.get("vocab_size")?.as_i64());
         let size = self.integer("vocab_size").or_else(reader).unwrap_or(1000);
         let vocabulary = u64::try_from(size).unwrap_or(1000).max(1);
         let mut random = random();

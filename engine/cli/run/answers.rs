@@ -60,7 +60,7 @@ impl<'a> Answers<'a> {
     /// How many inputs to gather of those that are all there: what depends on what else is answered is answered together.
     pub(super) fn of_list(&self) -> usize {
         let heads = self.pipeline.task().heads;
-        let writes = heads.iter().any(|head| matches!(head, Head::CausalLm | Head::Seq2SeqLm));
+        let writes = heads.iter().any(|head| matches!(head, Head::CausalLm | Head::Seq2SeqLm | Head::ImageTextToText));
         if writes || self.parameters.get("offset_mapping").is_some() { usize::MAX } else { self.at_once }
     }
 

@@ -15,19 +15,24 @@ use crate::{
 
 /// `response_template` of `tokenizer_config.json`.
 #[derive(Debug)]
-pub(super) struct Response {
+pub(in crate::pipelines) struct Response {
     declared: Value,
     /// Its regular expressions are compiled for the first answer that needs them.
     template: OnceLock<ResponseTemplate>,
 }
 
 impl Response {
-    pub(super) fn of(tokenizer_config: Option<&Value>) -> Option<Self> {
+    pub(in crate::pipelines) fn of(tokenizer_config: Option<&Value>) -> Option<Self> {
         let declared = tokenizer_config?.get("response_template").filter(|template| !template.is_null())?.clone();
         Some(Self { declared, template: OnceLock::new() })
     }
 
-    fn template(&self) -> Result<&ResponseTemplate> {
+    /// Whether it says anything; Python takes an empty object for nothing.
+    pub(in crate::pipelines) fn says_how(&self) -> bool {
+        self.declared.as_object().is_none_or(|fields| !fields.is_empty())
+    }
+
+    pub(in crate::pipelines) fn template(&self) -> Result<&ResponseTemplate> {
         if let Some(template) = self.template.get() {
             return Ok(template);
         }
@@ -123,9 +128,9 @@ impl TextGeneration {
         options.skip_special_tokens && !self.has_response_template()
     }
 
-    /// Whether the checkpoint says how answers are taken apart; Python takes an empty object for nothing.
+    /// Whether the checkpoint says how answers are taken apart.
     pub(super) fn has_response_template(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| response.declared.as_object().is_none_or(|fields| !fields.is_empty()))
+        self.response.as_ref().is_some_and(Response::says_how)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The image processors: for each type its defaults and its way of working. A new one is an entry in this table, and a file next to
 //! this one where it does more than the common chain.
 
+mod llava;
 mod standard;
 
 use image::RgbImage;
@@ -115,6 +116,7 @@ static PROCESSORS: &[Processor] = &[
         defaults: ImageProcessorConfig { size: square(256), do_center_crop: true, crop_size: square(224), ..BASE },
         run: standard::run,
     },
+    Processor { name: "LlavaImageProcessor", defaults: CLIP, run: llava::run },
     Processor {
         name: "MobileNetV1ImageProcessor",
         defaults: ImageProcessorConfig {

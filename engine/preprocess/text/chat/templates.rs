@@ -13,6 +13,7 @@ use crate::{Error, ErrorKind, Result};
 const FILE: &str = "chat_template.jinja";
 const FOLDER: &str = "additional_chat_templates";
 const CONFIG: &str = "tokenizer_config.json";
+const PROCESSOR: &str = "processor_config.json";
 /// Python's processors read it; the tokenizers of such checkpoints have no template of their own.
 const LEGACY: &str = "chat_template.json";
 
@@ -58,17 +59,35 @@ impl ChatTemplates {
         Ok(Self { templates, file: None })
     }
 
+    /// Reads the templates of a processor: that of `processor_config.json` goes before `chat_template.json`, and that before files of their
+    /// own. Where it has none, those of the tokenizer serve.
+    pub fn of_processor(files: &dyn Files) -> Result<Self> {
+        for file in [PROCESSOR, LEGACY] {
+            let templates = Self::in_json(files, file)?;
+            if !templates.is_empty() {
+                return Ok(templates);
+            }
+        }
+        Self::from_files(files)
+    }
+
     fn from_config(files: &dyn Files) -> Result<Self> {
         for file in [CONFIG, LEGACY] {
-            let Some(bytes) = files.read(file)? else { continue };
-            let mut config: Map<String, Value> =
-                serde_json::from_slice(&bytes).map_err(|error| Error::config(format!("{file}: {error}")).caused_by(error))?;
-            let templates = Self::from_value(config.remove("chat_template").unwrap_or_default()).map_err(|error| error.at(file))?;
+            let templates = Self::in_json(files, file)?;
             if !templates.is_empty() {
-                return Ok(Self { file: Some(file), ..templates });
+                return Ok(templates);
             }
         }
         Ok(Self::default())
+    }
+
+    /// `chat_template` in a JSON file.
+    fn in_json(files: &dyn Files, file: &'static str) -> Result<Self> {
+        let Some(bytes) = files.read(file)? else { return Ok(Self::default()) };
+        let mut config: Map<String, Value> =
+            serde_json::from_slice(&bytes).map_err(|error| Error::config(format!("{file}: {error}")).caused_by(error))?;
+        let templates = Self::from_value(config.remove("chat_template").unwrap_or_default()).map_err(|error| error.at(file))?;
+        Ok(if templates.is_empty() { Self::default() } else { Self { file: Some(file), ..templates } })
     }
 
     /// The value of `chat_template` in `tokenizer_config.json`: one template, or a list of `{"name", "template"}`.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const TEXT: &str = "The film was wonderful and the actors were great.";
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+    formers_testing::golden(name)
 }
 
 fn options(folder: &Path, dtype: ModelDtype, source: Source) -> Options {

@@ -15,7 +15,7 @@ use formers::{
 use serde_json::{Value, json};
 
 fn golden(family: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(family).join("decision").to_string_lossy().into_owned()
+    formers_testing::golden(&format!("generate/models/{family}/decision")).to_string_lossy().into_owned()
 }
 
 fn open(family: &str) -> Box<dyn AnyPipeline> {

@@ -18,7 +18,7 @@ use goldens::{json, same};
 use serde_json::{Value, json};
 
 fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(name)
+    formers_testing::golden(&format!("generate/models/{name}"))
 }
 
 fn open(name: &str) -> TextGeneration {

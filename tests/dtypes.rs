@@ -51,7 +51,7 @@ fn decoders_in_fewer_bits_write_what_their_rounded_weights_say() {
     let mut wrong = Vec::new();
     for row in rows.as_array().unwrap() {
         let (name, dtype) = (row["model"].as_str().unwrap(), row["dtype"].as_str().unwrap().parse::<ModelDtype>().unwrap());
-        let folder = goldens().join("models").join(name);
+        let folder = formers_testing::golden(&format!("generate/models/{name}"));
         let of = |folder: &Path| Options { dtype, converted: Some(converted.path().into()), ..Options::new(folder.to_string_lossy()) };
         let export = tempfile::tempdir().unwrap();
         let pretrained = Pretrained::open(of(&folder)).unwrap();

@@ -20,7 +20,7 @@ const ROWS: u64 = 3;
 
 /// The graph of a golden as a ready-made one, with these sizes in place of the open ones.
 fn exported(golden: &str, sizes: &[(&str, u64)]) -> (tempfile::TempDir, Options) {
-    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(golden);
+    let base = formers_testing::golden(golden);
     let folder = tempfile::tempdir().unwrap();
     let pretrained = Pretrained::open(Options::new(base.to_string_lossy())).unwrap();
     pretrained.export(pretrained.head(), folder.path()).unwrap();
@@ -178,7 +178,7 @@ fn pictures_come_in_batches_of_one_size() {
 #[test]
 fn modules_of_the_checkpoint_come_on_top_of_hidden_states() {
     for golden in ["bert/sentence_mean", "bert/sentence_cls_and_mean", "bert/sentence_prompt"] {
-        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(golden);
+        let base = formers_testing::golden(golden);
         let embed = |options: Options| {
             let pipeline = formers::pipeline("feature-extraction", options).unwrap();
             ask(&*pipeline, &json!(SHORT), &json!({"pooling": "model"}))

@@ -1,13 +1,11 @@
 //! What works with no more than the feature `text`: `scripts/check` builds this with nothing else.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-
 use formers::pipelines::{Pipeline, TASKS, TextClassification};
 
 #[test]
 fn a_text_is_classified() {
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/bert/sequence_classification");
+    let model = formers_testing::golden("bert/sequence_classification");
     let classify = TextClassification::from_pretrained(model.to_str().unwrap()).unwrap();
     let labels = classify.run("The film was wonderful and the actors were great.").unwrap();
     assert_eq!(labels.len(), 1);

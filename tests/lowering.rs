@@ -80,7 +80,7 @@ fn fused_operators_answer_as_plain_ones() {
     let folders =
         |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect::<Vec<_>>();
     let (mut joined, mut turned, mut operators, mut compared, mut wrong) = (0, 0, 0, 0, Vec::new());
-    for folder in folders(&root).iter().flat_map(|family| folders(family)) {
+    for folder in folders(&root).iter().flat_map(|family| folders(family)).map(|folder| formers_testing::checkpoint(&folder)) {
         for (storage, most) in [(None, 1e-5), (Some(Storage::Blocks(NBits::compact())), 0.02)] {
             // Experts of 4-bit floats stay exact for any provider, and become 4-bit integers here.
             let most = if folder.ends_with("causal_lm_mxfp4") && storage.is_some() { 0.2 } else { most };
@@ -110,7 +110,7 @@ fn embeddings_and_heads_are_stored_in_few_bits_as_well() {
     let large = |data: &Data| matches!(data, Data::Stored { .. }) && data.size() >= 4096;
     let mut tied = Vec::new();
     for name in ["llama/causal_lm", "qwen2/causal_lm", "gemma/causal_lm", "gpt_neox/causal_lm", "phi/causal_lm"] {
-        let folder = root.join(name);
+        let folder = formers_testing::checkpoint(&root.join(name));
         let config: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
         tied.push(config["tie_word_embeddings"].as_bool().unwrap_or(true));
         for bits in [Bits::Four, Bits::Eight] {

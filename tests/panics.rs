@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     panic::PanicHookInfo,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Mutex,
 };
 
@@ -104,7 +104,7 @@ fn damaged_json(value: &mut Value, numbers: &mut Numbers) {
 }
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+    formers_testing::golden(name)
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {

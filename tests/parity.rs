@@ -16,14 +16,14 @@ use serde_json::Value;
 fn answers_are_those_of_python() {
     let mut failures = Vec::new();
     let mut count = 0;
-    let (root, chosen) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens"), std::env::var("FORMERS_GOLDEN").unwrap_or_default());
+    let chosen = std::env::var("FORMERS_GOLDEN").unwrap_or_default();
     for folder in checkpoints().into_iter().filter(|path| path.to_string_lossy().contains(&chosen)) {
         let golden = json(&folder.join("golden.json"));
         let mut loaded: Vec<(String, Box<dyn AnyPipeline>)> = Vec::new();
         for case in golden["cases"].as_array().unwrap() {
             count += 1;
             if let Err(problem) = check(&folder, case, &mut loaded) {
-                let name = folder.strip_prefix(&root).unwrap().display();
+                let name = formers_testing::name(&folder);
                 let note = case["note"].as_str().unwrap_or_default();
                 let inputs: String = case["inputs"].to_string().chars().take(120).collect();
                 failures.push(format!("{name}: {} {note}\n  inputs {inputs} parameters {}\n  {problem}", case["task"], case["parameters"]));

@@ -70,7 +70,8 @@ fn exports_answer_as_their_checkpoints_do() {
             // The attention of onnxruntime-genai wants wide heads.
             let wide = export.join("genai_config.json").exists();
             let name = if wide { "causal_lm_wide" } else { "causal_lm" };
-            let checkpoint = checkpoints.join(if export.join("encoder_model.onnx").exists() { "seq2seq" } else { name });
+            let checkpoint =
+                formers_testing::checkpoint(&checkpoints.join(if export.join("encoder_model.onnx").exists() { "seq2seq" } else { name }));
             // At the root as Optimum has them, and in a folder as transformers.js.
             let folder = published(&checkpoint, &export, if index % 2 == 0 { "" } else { "onnx" });
             let name = export.strip_prefix(root()).unwrap().display().to_string();
@@ -88,7 +89,7 @@ fn exports_answer_as_their_checkpoints_do() {
 /// Drafts of a model with an encoder: the same answer where nothing has to be taken back, elsewhere it is said why there are none.
 #[test]
 fn drafts_behind_an_encoder_change_nothing_or_are_refused() {
-    let checkpoint = root().join("generate/models/bart/seq2seq");
+    let checkpoint = formers_testing::golden("generate/models/bart/seq2seq");
     for (export, answers) in [("sides_merged", false), ("sides_two", false), ("sides_without_cache", true)] {
         let folder = published(&checkpoint, &root().join("ready/bart").join(export), "");
         let pipeline = formers::pipeline("text2text-generation", options(folder.path())).unwrap();
@@ -110,7 +111,7 @@ fn drafts_behind_an_encoder_change_nothing_or_are_refused() {
 /// A folder of onnxruntime-genai has no `config.json`, and may call its graph anything.
 #[test]
 fn a_folder_of_genai_needs_no_config() {
-    let (checkpoint, export) = (root().join("generate/models/llama/causal_lm_wide"), root().join("ready/llama/genai"));
+    let (checkpoint, export) = (formers_testing::golden("generate/models/llama/causal_lm_wide"), root().join("ready/llama/genai"));
     let folder = published(&checkpoint, &export, "");
     for file in ["config.json", "generation_config.json"] {
         fs::remove_file(folder.path().join(file)).unwrap();
@@ -154,8 +155,8 @@ fn foreign(checkpoint: &Path) -> tempfile::TempDir {
 fn written_encoder_decoders_run_here_and_elsewhere() {
     let chosen = std::env::var("FORMERS_GOLDEN").unwrap_or_default();
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for checkpoint in goldens::checkpoints().into_iter().filter(|path| path.starts_with(root().join("generate"))) {
-        let name = checkpoint.strip_prefix(root()).unwrap().display().to_string();
+    for checkpoint in goldens::checkpoints().into_iter().filter(|path| formers_testing::name(path).starts_with("generate")) {
+        let name = formers_testing::name(&checkpoint);
         if !name.contains("seq2seq") || !name.contains(&chosen) {
             continue;
         }
@@ -187,14 +188,14 @@ fn written_encoder_decoders_run_here_and_elsewhere() {
 #[test]
 fn graphs_of_others_that_look_like_ours_answer_as_well() {
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for checkpoint in goldens::checkpoints().into_iter().filter(|path| path.starts_with(root().join("generate"))) {
+    for checkpoint in goldens::checkpoints().into_iter().filter(|path| formers_testing::name(path).starts_with("generate")) {
         let config = json(&checkpoint.join("config.json"));
         // What a longer text changes of the cache, graphs alone do not know.
         if !checkpoint.ends_with("causal_lm") || formers_models::couples_rows(&config) {
             continue;
         }
         let export = foreign(&checkpoint);
-        let name = checkpoint.strip_prefix(root()).unwrap().display().to_string();
+        let name = formers_testing::name(&checkpoint);
         match differences(&checkpoint.join("golden.json"), options(export.path())) {
             Ok(differences) => wrong.extend(differences.into_iter().map(|difference| format!("{name}: {difference}"))),
             Err(error) => wrong.push(format!("{name}: {error}")),
@@ -219,7 +220,7 @@ fn written_decoders_take_rows_that_are_padded_on_either_side() {
         "lfm2/causal_lm",
         "falcon_h1/causal_lm",
     ] {
-        let export = exported(&root().join("generate/models").join(name));
+        let export = exported(&formers_testing::golden(&format!("generate/models/{name}")));
         let pretrained = Pretrained::open(options(export.path())).unwrap();
         let model = pretrained.model(pretrained.head()).unwrap();
         let session = model.session("model").unwrap();
@@ -281,7 +282,7 @@ fn written_decoders_take_rows_that_are_padded_on_either_side() {
 /// Written decoders say to onnxruntime-genai what they are, where that can run them: a folder with nothing but that runs here as well.
 #[test]
 fn written_decoders_have_a_config_for_genai() {
-    let checkpoint = root().join("generate/models/llama/causal_lm");
+    let checkpoint = formers_testing::golden("generate/models/llama/causal_lm");
     let export = exported(&checkpoint);
     for file in ["config.json", "generation_config.json"] {
         fs::remove_file(export.path().join(file)).unwrap();
@@ -292,7 +293,10 @@ fn written_decoders_have_a_config_for_genai() {
     assert_eq!(differences(&checkpoint.join("golden.json"), options(export.path())).unwrap(), [""; 0]);
     // States, some states, a cache that holds only up to a length, and no decoder alone.
     for other in ["mamba/causal_lm", "lfm2/causal_lm", "phi3/causal_lm_crossing", "bart/seq2seq"] {
-        assert!(!exported(&root().join("generate/models").join(other)).path().join("genai_config.json").exists(), "{other}");
+        assert!(
+            !exported(&formers_testing::golden(&format!("generate/models/{other}"))).path().join("genai_config.json").exists(),
+            "{other}"
+        );
     }
 }
 
@@ -302,7 +306,7 @@ fn caches_with_room_go_back() {
     for (checkpoint, export) in
         [("llama/causal_lm_wide", "llama/genai"), ("gpt2/causal_lm", "gpt2/without_cache"), ("gpt2/causal_lm", "gpt2/plain")]
     {
-        let folder = published(&root().join("generate/models").join(checkpoint), &root().join("ready").join(export), "");
+        let folder = published(&formers_testing::golden(&format!("generate/models/{checkpoint}")), &root().join("ready").join(export), "");
         let pretrained = Pretrained::open(options(folder.path())).unwrap();
         let model = pretrained.model(pretrained.head()).unwrap();
         let open = || formers::generate::open(&model, pretrained.config.value()).unwrap();
@@ -333,7 +337,7 @@ fn caches_with_room_go_back() {
 /// Longer than the room that is made at once, with rows that change places and go: the same logits.
 #[test]
 fn caches_with_room_grow() {
-    let folder = foreign(&root().join("generate/models/llama/causal_lm"));
+    let folder = foreign(&formers_testing::golden("generate/models/llama/causal_lm"));
     let config = fs::read_to_string(folder.path().join("config.json")).unwrap();
     assert!(config.contains("\"max_position_embeddings\": 128"), "the test goes to the end of the rotary table");
     let pretrained = Pretrained::open(options(folder.path())).unwrap();
@@ -376,7 +380,7 @@ fn graphs_that_cannot_be_wired_say_why() {
         ("past_key_values.0.key", "pbst_key_values.0.key", &["pbst_key_values.0.key"]),
     ];
     for (name, other, says) in cases {
-        let folder = published(&root().join("generate/models/gpt2/causal_lm"), &root().join("ready/gpt2/plain"), "");
+        let folder = published(&formers_testing::golden("generate/models/gpt2/causal_lm"), &root().join("ready/gpt2/plain"), "");
         let file = folder.path().join("model.onnx");
         let mut bytes = fs::read(&file).unwrap();
         let places: Vec<usize> =
@@ -471,7 +475,8 @@ fn exports_decide_as_their_checkpoints_do() {
         // The numbers of a graph in half precision are its own.
         for export in folders(&root().join("ready").join(family)).into_iter().filter(|export| !export.ends_with("half")) {
             let wide = export.join("genai_config.json").exists();
-            let checkpoint = root().join("generate/models").join(family).join(if wide { "causal_lm_wide" } else { "causal_lm" });
+            let checkpoint =
+                formers_testing::golden(&format!("generate/models/{family}/{}", if wide { "causal_lm_wide" } else { "causal_lm" }));
             let folder = published(&checkpoint, &export, "");
             let open = |options: Options| formers::pipeline("decision", options).unwrap();
             let (own, ready) = (open(Options::new(checkpoint.to_string_lossy())), open(options(folder.path())));

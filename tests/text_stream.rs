@@ -40,12 +40,13 @@ fn folders() -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens")];
-    while let Some(folder) = open.pop() {
+    while let Some(golden) = open.pop() {
+        let folder = formers_testing::checkpoint(&golden);
         let files: Vec<Option<Vec<u8>>> = NAMES.iter().map(|name| std::fs::read(folder.join(name)).ok()).collect();
         if files[..11].iter().any(Option::is_some) && seen.insert(files[..11].to_vec()) {
             found.push(folder.clone());
         }
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let entries = std::fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path());
         open.extend(entries.filter(|path| path.is_dir()));
     }
     found.sort();

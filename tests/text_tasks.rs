@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::Path;
-
 use formers::{
     Error, ErrorKind, Options,
     model::Pretrained,
@@ -17,7 +15,7 @@ use formers::{
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name).to_string_lossy().into_owned()
+    formers_testing::golden(name).to_string_lossy().into_owned()
 }
 
 fn open(task: &str, name: &str) -> Box<dyn AnyPipeline> {

@@ -23,7 +23,7 @@ const TEXTS: [&str; 5] = [
 ];
 
 fn golden(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(name).to_string_lossy().into_owned()
+    formers_testing::golden(&format!("generate/models/{name}")).to_string_lossy().into_owned()
 }
 
 fn options(generation: Value) -> text2text_generation::Options {

@@ -25,6 +25,7 @@ fn language_models_read_and_write_as_the_reference() {
     let below = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models");
     let folders: Vec<PathBuf> = below(models).flat_map(below).filter(|folder| folder.join("logits.json").exists()).collect();
+    let folders: Vec<PathBuf> = folders.iter().map(|folder| formers_testing::checkpoint(folder)).collect();
     assert!(folders.len() > 60, "goldens are missing");
     for folder in folders {
         let json = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(folder.join(name)).unwrap()).unwrap();
@@ -220,7 +221,7 @@ fn differences(place: &str, answer: &Value, expected: &Value) -> Vec<String> {
 #[test]
 fn tokens_that_are_added_later_are_found() {
     for model in ["esm/plain", "bert/plain", "generate/models/llama/decision"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(model);
+        let folder = formers_testing::golden(model);
         let mut tokenizer = open(&folder, Tokenizer::from_files).unwrap();
         let (count, known) = (tokenizer.vocab_size_with_added(), tokenizer.added_tokens());
         let (first, _) = known.first().unwrap();

@@ -35,7 +35,7 @@ fn check(group: &str) {
 }
 
 fn problems(row: &Value) -> Vec<String> {
-    let base = root().join(row["base"].as_str().unwrap());
+    let base = formers_testing::golden(row["base"].as_str().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model");
     copy(&base, &model);

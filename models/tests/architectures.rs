@@ -90,12 +90,13 @@ fn broken(architecture: &'static Architecture, folder: &Path) -> Vec<String> {
 /// Two checkpoints of each model type, of different shapes where there are such.
 fn checkpoints() -> BTreeMap<String, Vec<PathBuf>> {
     let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens")];
+    let mut folders = vec![formers_testing::goldens()];
     while let Some(folder) = folders.pop() {
         let mut within: Vec<PathBuf> =
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
         within.sort();
         folders.extend(within.into_iter().rev());
+        let folder = formers_testing::checkpoint(&folder);
         let config = fs::read(folder.join("config.json")).ok().and_then(|config| serde_json::from_slice::<Value>(&config).ok());
         let Some(config) = config.filter(|config| weights(&folder).is_some() && config["architectures"][0].is_string()) else { continue };
         let Some(architecture) = config["model_type"].as_str().and_then(formers_models::find) else { continue };

@@ -18,7 +18,8 @@ for name, tokenizer, config in [("bart", BART, SMALL), ("mbart", old("mbart"), S
     family(name, prefix, {**config, **ENTAILMENT}, tokenizer, HEADS, mask="<mask>", saving={"sequence_classification": dict(generation=4), "question_answering": dict(tokenizer=SHORT if name == "mbart" else tokenizer)},
            replace={"sequence_classification": {**cases("sequence_classification", "<mask>"), "zero-shot-classification": ZERO_SHOT}})
 family("bart", "Bart", {**ODD, **ENTAILMENT}, BART, HEADS, suffix="_b", mask="<mask>")
-family("mvp", "Mvp", {**SMALL, **ENTAILMENT}, byte_bpe("MvpTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["sequence_classification", "question_answering"], mask="<mask>")
-family("plbart", "PLBart", {**SMALL, **ENTAILMENT}, BART, ["sequence_classification"], mask="<mask>")
+family("mvp", "Mvp", {**SMALL, **ENTAILMENT}, byte_bpe("MvpTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["sequence_classification", "question_answering"], mask="<mask>",
+       drawn=True)
+family("plbart", "PLBart", {**SMALL, **ENTAILMENT}, BART, ["sequence_classification"], mask="<mask>", drawn=True)
 LONG = {field: value for field, value in SMALL.items() if field != "max_position_embeddings"} | dict(max_encoder_position_embeddings=100, max_decoder_position_embeddings=100, attention_window=6)
-family("led", "LED", LONG, byte_bpe("LEDTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["question_answering"])
+family("led", "LED", LONG, byte_bpe("LEDTokenizer", specials=ROBERTA, merges=40, model_max_length=64), ["question_answering"], drawn=True)

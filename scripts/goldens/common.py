@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 import zlib
 from pathlib import Path
@@ -21,6 +22,8 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+
+import drawn as draws
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
@@ -57,12 +60,13 @@ class Case:
 
 
 def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5, initialize=None, confirm=None,
-               fit_vocabulary=False, under=GOLDENS, **saving):
+               fit_vocabulary=False, under=GOLDENS, drawn=False, **saving):
     """Makes tests/goldens/<model_type>/<name>: the class `head` with `config`, the files that `tokenizer(folder)` writes, and golden.json.
 
     `cases` is {task: [Case, …]}, or a function of the folder that gives it, for cases that depend on what this draw of the weights answers;
     it gives None where the draw is of no use. Weights are drawn again until no answer depends on a near-tie and `confirm(folder)` holds.
-    `fit_vocabulary` sets the vocabulary's size to the tokenizer's.
+    `fit_vocabulary` sets the vocabulary's size to the tokenizer's. `drawn` is for every new folder whose weights need not be a file: the
+    repository has weights.json (drawn.py), whose numbers are spread as `randomize` and `initialize` spread them.
     """
     if not wanted(model_type, name, reference):
         return
@@ -73,7 +77,8 @@ def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5,
         tokenizer(folder)
         if fit_vocabulary:
             config.vocab_size = 1 + max(transformers.AutoTokenizer.from_pretrained(folder, config=config).get_vocab().values())
-        save_checkpoint(folder, head, config, seed=zlib.crc32(f"{model_type}/{name}/{attempt}".encode()), initialize=initialize, **saving)
+        save_checkpoint(folder, head, config, seed=zlib.crc32(f"{model_type}/{name}/{attempt}".encode()), initialize=initialize, drawn=drawn,
+                        **saving)
         asked = cases(folder) if callable(cases) else cases
         if asked is None:
             gap = 0.0
@@ -83,8 +88,13 @@ def checkpoint(model_type, name, head, config, tokenizer, cases, *, reference=5,
             break
     else:
         raise SystemExit(f"{folder}: every draw of the weights has a near-tie or one label for all (last gap {gap})")
+    if drawn:
+        hidden = list(unseen(folder))
+        draws.settle(folder, GOLDENS / "shared")
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) // 1024
     print(f"{model_type}/{name}: draw {attempt}, gap {gap:.4f}, {size} KB")
+    if drawn and hidden:
+        print(f"  no answer changes with {', '.join(hidden)}")
 
 
 def wanted(model_type, name, reference=5):
@@ -94,8 +104,8 @@ def wanted(model_type, name, reference=5):
 
 
 def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32", weights="safetensors", rename=None, own_keys=False, generation=5,
-                    without=(), extra=None, defaults=None):
-    """Writes config.json and the weights.
+                    without=(), extra=None, defaults=None, drawn=False):
+    """Writes config.json and the weights; where they are `drawn`, weights.json as well.
 
     dtype       what the tensors are stored as
     weights     safetensors | sharded | bin
@@ -119,6 +129,8 @@ def save_checkpoint(folder, head, config, seed, initialize=None, dtype="float32"
     path = folder / "config.json"
     path.write_text(json.dumps(rewrite_config(json.loads(path.read_text()), generation, without, extra or {}), indent=2, ensure_ascii=False) + "\n")
     check_loads(folder, head, model)
+    if drawn:
+        draws.replace(folder, seed)
 
 
 def check_loads(folder, head, model):
@@ -207,6 +219,47 @@ def record(folder, cases):
 def write_golden(path, recorded):
     lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False, allow_nan=False) for row in recorded)
     path.write_text(f'{{"reference": "transformers {transformers.__version__}", "cases": [\n{lines}\n]}}\n', "utf-8")
+
+
+def unseen(folder):
+    """The names of the drawn tensors that no answer of golden.json depends on: those that are reflected at their mean and change none.
+
+    Biases of keys are such, because a softmax takes them out.
+    """
+    import tasks
+
+    weights = json.loads((folder / "weights.json").read_text("utf-8"))
+    rows = [row for row in json.loads((folder / "golden.json").read_text("utf-8"))["cases"] if "answer" in row]
+    with tempfile.TemporaryDirectory() as copy:
+        copy = shutil.copytree(folder, Path(copy) / folder.name)
+        os.chdir(folder)  # where media are looked for
+        for name, tensor in weights["tensors"].items():
+            other = {**tensor, "scale": -tensor["scale"], "mean": tensor["mean"] + (0 if tensor["scale"] else 0.1)}
+            draws.write({**weights, "tensors": {**weights["tensors"], name: other}}, copy / "model.safetensors")
+            opened = {task: tasks.open_task(task, copy, lambda *_: None) for task in {row["task"] for row in rows}}
+            if all(answers_alike(opened[row["task"]], row) for row in rows):
+                yield name
+        os.chdir(GOLDENS)
+
+
+def answers_alike(run, row):
+    """Whether a test that compares with this row of golden.json would pass."""
+    torch.manual_seed(0)
+    try:
+        answer = plain(run(row["inputs"], dict(row["parameters"])))
+    except Exception:  # such as a time without words
+        return False
+    return alike(row["answer"], answer)
+
+
+def alike(a, b):
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= 1e-4 * max(abs(a), 1)
+    return a == b
 
 
 class Reference:

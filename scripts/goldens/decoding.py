@@ -10,6 +10,7 @@ import math
 import torch
 import transformers
 
+import drawn
 from causal import MODELS, PROMPTS
 from common import GAP, GOLDENS, plain
 
@@ -19,8 +20,8 @@ GREEDY = dict(do_sample=False, max_new_tokens=24)
 
 
 def pipeline(model, assistant=None):
-    more = {} if assistant is None else {"assistant_model": str(MODELS / assistant)}
-    return transformers.pipeline("text-generation", model=str(MODELS / model), dtype=torch.float32, device="cpu", **more)
+    more = {} if assistant is None else {"assistant_model": str(drawn.checkpoint(MODELS / assistant))}
+    return transformers.pipeline("text-generation", model=str(drawn.checkpoint(MODELS / model)), dtype=torch.float32, device="cpu", **more)
 
 
 def finite(value):

@@ -9,6 +9,7 @@ import json
 import torch
 import transformers
 
+import drawn
 from causal import MODELS
 from common import GAP, GOLDENS, TEXTS, plain
 
@@ -16,8 +17,8 @@ GREEDY = dict(num_beams=1, max_new_tokens=24)
 
 
 def pipeline(task, model, assistant=None):
-    more = {} if assistant is None else {"assistant_model": str(MODELS / assistant)}
-    return transformers.pipeline(task, model=str(MODELS / model), dtype=torch.float32, device="cpu", **more)
+    more = {} if assistant is None else {"assistant_model": str(drawn.checkpoint(MODELS / assistant))}
+    return transformers.pipeline(task, model=str(drawn.checkpoint(MODELS / model)), dtype=torch.float32, device="cpu", **more)
 
 
 def ask(recorded, task, folder, inputs, assistant=None, error=False, **parameters):

@@ -9,6 +9,7 @@ token is chosen by less than such differences are worth, nor by what inputs are.
 import json
 import sys
 
+import drawn
 import numpy as np
 import torch
 import transformers
@@ -39,7 +40,7 @@ def main():
 
 def loaded(name, dtype, rounds):
     """A checkpoint with its weights in a type; `rounds` says whether layers round what they read, too."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(MODELS / name, dtype=torch.float32, attn_implementation="eager").eval()
+    model = transformers.AutoModelForCausalLM.from_pretrained(drawn.checkpoint(MODELS / name), dtype=torch.float32, attn_implementation="eager").eval()
     exact = logits(model, [[1, 2, 3]])
     store(model, dtype, rounds)
     # What a checkpoint has in bf16 is rarely too small for fp16, and else the same.

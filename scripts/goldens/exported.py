@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import drawn
 from common import GOLDENS, ODD, TEXTS, VERSION
 
 import numpy as np
@@ -36,7 +37,7 @@ def main():
     for folder in folders:
         with tempfile.TemporaryDirectory() as out:
             try:
-                for name, found, wanted in check(program, folder, Path(out)):
+                for name, found, wanted in check(program, drawn.checkpoint(folder), Path(out)):
                     exact = name.startswith("fp32")
                     now, before = (found, str(folder.relative_to(GOLDENS))), worst.get(name)
                     worst[name] = now if before is None else max(now, before) if exact else min(now, before)

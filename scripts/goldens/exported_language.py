@@ -16,6 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import drawn
 from common import GOLDENS
 
 MODELS = GOLDENS / "generate" / "models"
@@ -35,7 +36,7 @@ def main():
             continue
         with tempfile.TemporaryDirectory() as out:
             try:
-                model = Model(program, folder, Path(out))
+                model = Model(program, drawn.checkpoint(folder), Path(out))
                 reason = unfit(peer, model)
                 found = {} if reason else PEERS[peer](model)
                 if isinstance(found, str):

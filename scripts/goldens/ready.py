@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import drawn
 from common import GOLDENS
 from ready_files import write
 
@@ -29,7 +30,7 @@ def main(parts):
     for model, forms in (decoders | {"bart": [sides_merged, sides_two, sides_without_cache], "t5": [sides_merged], "marian": [sides_merged]}).items():
         if parts and model not in parts:
             continue
-        checkpoint, weights = MODELS / model / ("causal_lm" if model in decoders else "seq2seq"), {}
+        checkpoint, weights = drawn.checkpoint(MODELS / model / ("causal_lm" if model in decoders else "seq2seq")), {}
         for form in forms:
             with tempfile.TemporaryDirectory() as folder:
                 write(OUT / model / form.__name__, form(checkpoint, Path(folder)), weights)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import drawn
 from common import GOLDENS
 from ready_files import write
 
@@ -24,7 +25,7 @@ def main(models):
         for form, (precision, provider) in forms.items():
             out, weights = OUT / model / form, {}
             with tempfile.TemporaryDirectory() as folder:
-                builder = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", MODELS / model / "causal_lm_wide", "-o", folder, "-p", precision, "-e", provider]
+                builder = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", drawn.checkpoint(MODELS / model / "causal_lm_wide"), "-o", folder, "-p", precision, "-e", provider]
                 subprocess.run(builder, check=True, capture_output=True)
                 write(out, {"model": onnx.load(Path(folder) / "model.onnx")}, weights, "model.onnx.data")
                 (out / "genai_config.json").write_bytes((Path(folder) / "genai_config.json").read_bytes())

@@ -3,11 +3,13 @@
 import torch
 import transformers
 
+import drawn
 from common import VERSION
 
 
 def open_task(task, folder, watch):
     """A function (inputs, parameters) -> answer. `watch` hears of the gaps between logits that an answer's order depends on."""
+    folder = drawn.checkpoint(folder)
     if task in ("sentence-similarity", "text-ranking"):
         import sentences
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import common
+import drawn
 import tasks
 from common import GOLDENS, plain
 
@@ -69,7 +70,7 @@ def record(group, rows):
     for row in rows:
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder) / "model"
-            shutil.copytree(GOLDENS / row["base"], folder)
+            shutil.copytree(drawn.checkpoint(GOLDENS / row["base"]), folder)
             change(folder, row)
             common.os.chdir(GOLDENS / row["base"])  # where media are looked for
             answer(folder, row)
@@ -255,7 +256,7 @@ def numbers():
 
 def indexes():
     """Indexes that do not say what is in their files; the one file is cut in two by `split`."""
-    weights = sorted(common.load_file(GOLDENS / CLASSES / "model.safetensors"))
+    weights = sorted(common.load_file(drawn.checkpoint(GOLDENS / CLASSES) / "model.safetensors"))
     one, two = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
     where = {name: one if place < len(weights) // 2 else two for place, name in enumerate(weights)}
     swapped = {name: two if file == one else one for name, file in where.items()}
@@ -279,7 +280,7 @@ def indexes():
 
 def split(folder, row):
     for file, names in row.get("split", {}).items():
-        tensors = common.load_file(GOLDENS / row["base"] / "model.safetensors")
+        tensors = common.load_file(drawn.checkpoint(GOLDENS / row["base"]) / "model.safetensors")
         (folder / file).parent.mkdir(exist_ok=True)
         common.save_file({name: tensors[name] for name in names}, folder / file, metadata={"format": "pt"})
 

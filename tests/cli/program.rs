@@ -71,7 +71,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+    formers_testing::golden(name)
 }
 
 /// A copy of a golden checkpoint, to be damaged.

@@ -1,6 +1,6 @@
 //! What models write under a constraint, in every way of choosing tokens.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use formers::generate::Constraint;
 use formers::model::Pretrained;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Check, constraints, is_json, is_plate, is_sum, person};
 
 fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/generate/models").join(name)
+    formers_testing::golden(&format!("generate/models/{name}"))
 }
 
 fn open(name: &str) -> TextGeneration {

@@ -37,7 +37,7 @@ const TASKS: &[(&str, &str)] = &[
 ];
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
+    formers_testing::golden(name)
 }
 
 /// A copy of a golden checkpoint to spoil.

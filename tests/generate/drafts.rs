@@ -10,7 +10,7 @@ use formers::{ErrorKind, Options};
 use serde_json::{Map, Value, json};
 
 fn open(name: &str) -> (Model, serde_json::Value) {
-    let folder = format!("{}/tests/goldens/generate/models/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = formers_testing::golden(&format!("generate/models/{name}")).to_string_lossy().into_owned();
     let pretrained = Pretrained::open(Options::new(folder)).unwrap();
     (pretrained.model(Head::CausalLm).unwrap(), pretrained.config.value().clone())
 }

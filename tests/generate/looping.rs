@@ -114,7 +114,7 @@ fn steps_give_the_tokens_of_the_whole() {
 /// Tokens one by one, beyond what the cache first had room for, rows that change places, and a prompt at once: the same logits.
 #[test]
 fn a_cache_that_grows_and_moves_changes_nothing() {
-    let folder = format!("{}/tests/goldens/generate/models/llama/causal_lm", env!("CARGO_MANIFEST_DIR"));
+    let folder = formers_testing::golden("generate/models/llama/causal_lm").to_string_lossy().into_owned();
     let model = Pretrained::open(Options::new(folder)).unwrap().model(Head::CausalLm).unwrap();
     let session = model.session("model").unwrap();
     let texts: Vec<Vec<u32>> = (0..3u32).map(|row| (0..300u32).map(|i| (i * i * 7 + row * 31 + i) % 90).collect()).collect();
@@ -147,7 +147,7 @@ fn a_cache_that_grows_and_moves_changes_nothing() {
 /// More rows than there is memory for are an error, and the process goes on.
 #[test]
 fn a_cache_that_does_not_fit_is_refused() {
-    let folder = format!("{}/tests/goldens/generate/models/llama/causal_lm", env!("CARGO_MANIFEST_DIR"));
+    let folder = formers_testing::golden("generate/models/llama/causal_lm").to_string_lossy().into_owned();
     let model = Pretrained::open(Options::new(folder)).unwrap().model(Head::CausalLm).unwrap();
     let mut decoder = Decoder::new(model.session("model").unwrap()).unwrap();
     decoder.forward(&[&[1, 2, 3]]).unwrap();

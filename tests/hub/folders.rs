@@ -9,7 +9,7 @@ fn exports() -> Scene {
     let goldens = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens"));
     let mut files = vec![("README.md".to_owned(), b"two exports".to_vec(), false), ("cuda/model.onnx".to_owned(), b"graph".to_vec(), true)];
     for (folder, left_out) in [("generate/models/llama/causal_lm_wide", "model.safetensors"), ("ready/llama/genai", "")] {
-        for path in fs::read_dir(goldens.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+        for path in fs::read_dir(formers_testing::checkpoint(&goldens.join(folder))).unwrap().map(|entry| entry.unwrap().path()) {
             let name = path.file_name().unwrap().to_str().unwrap();
             if name != left_out && name != "config.json" {
                 files.push((format!("{FOLDER}/{name}"), fs::read(&path).unwrap(), name.contains(".onnx")));

@@ -12,14 +12,14 @@ const TOLERANCE: f64 = 1e-4;
 ///
 /// Language models have theirs in a folder of their own, some of them ahead of their architecture: those are left out.
 pub(crate) fn checkpoints() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+    let root = formers_testing::goldens();
     let folders = |path: &Path| std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
     let families = folders(&root).into_iter().chain(folders(&root.join("generate/models")));
     let is_golden = |path: &PathBuf| path.join("golden.json").exists() && path.join("config.json").exists();
     let mut found: Vec<PathBuf> = families.flat_map(|family| folders(&family)).filter(is_golden).collect();
     found.retain(|path| !path.starts_with(root.join("generate")) || is_known(&json(&path.join("config.json"))));
     found.sort();
-    found
+    found.iter().map(|folder| formers_testing::checkpoint(folder)).collect()
 }
 
 /// A JSON file.
@@ -33,10 +33,12 @@ fn is_known(config: &Value) -> bool {
     architecture.is_some_and(|known| head(known).is_some_and(|head| known.heads.contains(&head)))
 }
 
-/// Paths of media are relative to the golden's folder.
+/// Paths of media are relative to the golden's folder, wherever its checkpoint was made.
 pub(crate) fn media(folder: &Path, inputs: &Value) -> Value {
     match inputs {
-        Value::String(text) if text.starts_with("../../media/") => json!(folder.join(text).to_string_lossy()),
+        Value::String(text) if text.starts_with("../../media/") => {
+            json!(formers_testing::goldens().join(formers_testing::name(folder)).join(text).to_string_lossy())
+        }
         Value::Array(list) => list.iter().map(|v| media(folder, v)).collect(),
         Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), media(folder, v))).collect(),
         other => other.clone(),

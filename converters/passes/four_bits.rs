@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    readers::{Lies, Reader},
     rewrite::rewrite,
-    storage::{Lies, Reader},
 };
 use crate::{
     Dtype, Result,

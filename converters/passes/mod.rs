@@ -6,6 +6,7 @@ mod experts;
 mod four_bits;
 mod packed;
 mod prune;
+mod readers;
 mod rewrite;
 mod rotary;
 mod skip_norm;

@@ -10,8 +10,8 @@ pub(super) use source::Source;
 
 use super::{
     experts,
+    readers::{Lies, Reader, with_bytes},
     rewrite::rewrite,
-    storage::{Lies, Reader, with_bytes},
 };
 use crate::{
     Dtype, Error, Result,

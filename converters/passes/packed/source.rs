@@ -6,7 +6,7 @@ use super::Accuracy;
 use crate::{
     Dtype, Error, Result,
     graph::Data,
-    passes::storage::with_bytes,
+    passes::readers::with_bytes,
     quantize::{Bits, Layout, Packing, Unpacked},
     weights::dense::widen,
 };

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use half::f16;
 
-use super::{ACCURACY_LEVEL, Casts, Lies, Pass, Reader, with_bytes};
+use super::{ACCURACY_LEVEL, Casts, Pass};
 use crate::{
     Dtype, Result,
     graph::{Attributes, Computed, Data, Dim, Graph, Node, Tensor, ValueId},
+    passes::readers::{Lies, Reader, with_bytes},
     quantize::{self, Bits, Matrix, NBits},
 };
 

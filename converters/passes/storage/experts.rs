@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ACCURACY_LEVEL, Casts, Lies, with_bytes};
+use super::{ACCURACY_LEVEL, Casts};
 use crate::{
     Dtype, Error, Result,
     graph::{Attributes, Body, Computed, Data, Graph, Node, Tensor, ValueId},
     layers::{Expert, Gate, Mixture},
-    passes::{packed, prune, rewrite::rewrite},
+    passes::{
+        packed, prune,
+        readers::{Lies, with_bytes},
+        rewrite::rewrite,
+    },
     quantize::{self, Matrix, NBits},
     weights::dense::widen,
 };

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Casts, Pass, fixed, parts};
+use super::{Casts, Pass, parts};
 use crate::{
     Dtype, Result,
     graph::{Graph, Node, Tensor, ValueId},
+    passes::readers::fixed,
     quantize::{self, Matrix},
 };
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Casts, Lies, Pass, Reader, fixed, parts};
+use super::{Casts, Pass, parts};
 use crate::{
     Dtype, Result,
     graph::{Attributes, Dim, Graph, Node, Size, Tensor, ValueId},
+    passes::readers::{Lies, Reader, fixed},
     quantize::{self, Matrix, Range},
 };
 

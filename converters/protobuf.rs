@@ -7,11 +7,11 @@ pub struct Field<'a> {
     pub number: u32,
     /// All of it, with its number.
     pub whole: &'a [u8],
-    /// Its value where that is a whole number,
+    /// Its value where that is a whole number.
     pub integer: Option<u64>,
-    /// a number of 32 bits,
+    /// Its value where that is a number of 32 bits.
     pub float: Option<f32>,
-    /// or a string, a message or numbers in a row.
+    /// Its value where that is a string, a message or numbers in a row.
     pub bytes: Option<&'a [u8]>,
 }
 

@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 /// Bytes of a message that stays as it is.
 const LONGEST: usize = 2000;
-/// Of a longer one this much is kept of its beginning, where places are named,
+/// Of a longer one this much is kept of its beginning, where places are named.
 const FIRST: usize = 500;
-/// and of its end, where the advice is.
+/// This much is kept of its end, where the advice is.
 const LAST: usize = 300;
 
 /// A message without its middle where it is very long, as when a value of megabytes is quoted. What is left out takes no memory.

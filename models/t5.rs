@@ -96,7 +96,7 @@ fn build(request: &Request) -> Result<Vec<Body>> {
 }
 
 impl Config {
-    /// config.json, with these values for fields that it leaves out.
+    /// `config.json`, with these values for fields that it leaves out.
     pub(crate) fn read(request: &Request, defaults: &Value) -> Result<Self> {
         let cfg: Self = request.config_over(defaults)?;
         if !(1..=MOST_DISTANCE).contains(&cfg.relative_attention_max_distance) {

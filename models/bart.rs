@@ -17,7 +17,7 @@ use crate::{
     Architecture, Head, Moved, Request,
     parts::{heads, inputs},
 };
-pub(crate) use variant::{EmbeddingNorm, Names, VARIANT, Variant};
+pub(crate) use variant::{EmbeddingNorm, Names, VARIANT, Variant, learned, sines};
 
 pub(crate) const ARCHITECTURE: Architecture =
     Architecture::new("bart", &[Head::Base, Head::SequenceClassification, Head::QuestionAnswering, Head::Seq2SeqLm], build)

@@ -5,7 +5,6 @@ use formers_converters::{Result, graph::Body};
 use crate::{
     Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    parts::positions,
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("blenderbot-small", &[Head::Seq2SeqLm], build).generation(&[
@@ -16,8 +15,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture::new("blenderbot-smal
     ("forced_eos_token_id", 2),
 ]);
 
-const VARIANT: Variant<'static> =
-    Variant { embedding_norm: EmbeddingNorm::OfSumOrWords, positions: positions::learned::<0>, ..bart::VARIANT };
+const VARIANT: Variant<'static> = Variant { embedding_norm: EmbeddingNorm::OfSumOrWords, positions: bart::learned::<0>, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use crate::{
     Architecture, Head, Request,
     bart::{self, Config, Variant},
-    parts::positions,
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("led", &[Head::QuestionAnswering, Head::Seq2SeqLm], build).generation(&[
@@ -90,6 +89,6 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let attended = near.attention(heads, scale(cfg.d_model / heads), [&query, &key, &value], None, mask);
         Some(linear(&w.pp("output"), &attended))
     };
-    let variant = Variant { base: "led", positions: positions::learned::<0>, encoder_attention: &attention, ..bart::VARIANT };
+    let variant = Variant { base: "led", positions: bart::learned::<0>, encoder_attention: &attention, ..bart::VARIANT };
     bart::graphs(request, &cfg, &variant)
 }

@@ -6,7 +6,6 @@ use formers_converters::{Result, graph::Body};
 use crate::{
     Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    parts::positions,
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("marian", &[Head::Seq2SeqLm], build).generation(&[
@@ -16,7 +15,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture::new("marian", &[Head
     ("forced_eos_token_id", 0),
 ]);
 
-const VARIANT: Variant<'static> = Variant { embedding_norm: EmbeddingNorm::None, positions: positions::sines, ..bart::VARIANT };
+const VARIANT: Variant<'static> = Variant { embedding_norm: EmbeddingNorm::None, positions: bart::sines, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

@@ -5,7 +5,6 @@ use formers_converters::{Result, graph::Body};
 use crate::{
     Architecture, Head, Request,
     bart::{self, EmbeddingNorm, Variant},
-    parts::positions,
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("pegasus", &[Head::Seq2SeqLm], build).generation(&[
@@ -16,7 +15,7 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture::new("pegasus", &[Hea
 ]);
 
 const VARIANT: Variant<'static> =
-    Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: positions::sines, ..bart::VARIANT };
+    Variant { norm_first: true, embedding_norm: EmbeddingNorm::None, positions: bart::sines, ..bart::VARIANT };
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     bart::graphs(request, &request.config_mapped(bart::USUAL_NAMES)?, &VARIANT)

@@ -53,8 +53,18 @@ pub(crate) const VARIANT: Variant<'static> = Variant {
     norm_first: false,
     embedding_norm: EmbeddingNorm::OfSum,
     // The table has two rows in front that no token has.
-    positions: positions::learned::<2>,
+    positions: learned::<2>,
     shifted: behind_start,
     encoder_attention: &|_, _, _, _| None,
     mixture: &|_, _, _, _| None,
 };
+
+/// Positions of a table that was learned, whose first rows no token has.
+pub(crate) fn learned<const UNUSED: i64>(_: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
+    positions::learned(w, places, UNUSED)
+}
+
+/// Positions of sines and cosines.
+pub(crate) fn sines(cfg: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
+    positions::sines(w, places, [cfg.max_position_embeddings, cfg.d_model])
+}

@@ -1,23 +1,21 @@
-//! What positions add to the words of BART and its relatives.
+//! What positions add to the words of an encoder or a decoder.
 
 use formers_converters::{Error, Weights, graph::Tensor, layers::embedding};
 
-use crate::bart::Config;
-
-/// Positions of a table that was learned, whose first rows no token has.
-pub(crate) fn learned<const UNUSED: i64>(_: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
-    if UNUSED == 0 { embedding(w, places) } else { embedding(w, &(places + w.graph().ints(&[], &[UNUSED]))) }
+/// Positions of a table that was learned, of whose rows no token has the first `unused`.
+pub(crate) fn learned(w: &Weights, places: &Tensor, unused: i64) -> Tensor {
+    if unused == 0 { embedding(w, places) } else { embedding(w, &(places + w.graph().ints(&[], &[unused]))) }
 }
 
 /// No model has as many positions, nor so wide ones; a config that says so would take all memory.
 pub(crate) const MOST: usize = 1 << 16;
 
-/// Positions of sines, and behind all of them cosines; a checkpoint may have the table.
-pub(crate) fn sines(cfg: &Config, w: &Weights, _: &Tensor, places: &Tensor) -> Tensor {
+/// So many positions of this width: sines, and behind all of them cosines. A checkpoint may have the table.
+pub(crate) fn sines(w: &Weights, places: &Tensor, [count, width]: [usize; 2]) -> Tensor {
     if w.has("weight") {
         return embedding(w, places);
     }
-    let (count, width) = (cfg.max_position_embeddings.min(MOST), cfg.d_model.min(MOST));
+    let (count, width) = (count.min(MOST), width.min(MOST));
     if count * width > MOST << 8 {
         w.graph().fail(Error::config(format!("config.json: {count} positions of width {width} make no sense")));
         return places.cast(w.graph().float()).unsqueeze(&[2]);

@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Norm, Order},
+    parts::{
+        blocks::{Norm, Order},
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("apertus", &[Head::CausalLm, Head::TokenClassification], build);
@@ -30,20 +32,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     Config::rope_or(request, &mut defaults, rope);
     let cfg = Config::of(request, &defaults)?;
-    let norm = Norm::Rms(cfg.rms_norm_eps);
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => norm.of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
-    };
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = w.pp("mlp");
         let h = xielu(&w.pp("act_fn"), &linear_no_bias(&w.pp("up_proj"), x));
-        Some(linear_no_bias(&w.pp("down_proj"), &h))
+        linear_no_bias(&w.pp("down_proj"), &h)
     };
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind::MIXTURE),
         order: Order::InTurn { attention: (Some("attention_layernorm"), None), mlp: (Some("feedforward_layernorm"), None) },
         mixture: &mixture,
-        projected: &projected,
+        qk_norm: Some(QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

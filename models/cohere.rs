@@ -1,18 +1,16 @@
 //! Command R of Cohere: Llama with attention and feed-forward part side by side, layer norms without bias, neighbouring components
 //! that turn together, and scaled logits.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-    layers::rotary::Pairs,
-};
+use formers_converters::{Result, graph::Body, layers::rotary::Pairs};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm, Order, by_head, standardized},
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("cohere", &[Head::CausalLm], build);
@@ -30,23 +28,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "layer_norm_eps": 1e-5, "logit_scale": 0.0625, "use_qk_norm": false,
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "q" | "k" if own.use_qk_norm == Some(true) => head_norms(&w.pp(format!("{part}_norm")), own.layer_norm_eps, cfg.head_dim(), x),
-        _ => x.clone(),
-    };
     let variant = Variant {
         norm: Norm::Layer { epsilon: own.layer_norm_eps, bias: false },
         order: Order::SideBySide { before: "input_layernorm" },
         mlp: Mlp::Gated { bias: false },
-        projected: &projected,
+        qk_norm: (own.use_qk_norm == Some(true)).then(|| QkNorm::of_each_head(own.layer_norm_eps)),
         pairs: Pairs::Neighbours,
         logit_scale: own.logit_scale,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)
-}
-
-/// Layer normalization of heads, each with its own row of `weight`.
-fn head_norms(w: &Weights, epsilon: f32, size: usize, x: &Tensor) -> Tensor {
-    by_head(x, size, |x| standardized(x, epsilon) * w.get("weight", &[x.fixed(2), size]))
 }

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm, Order},
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, LayerKind, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("cohere2", &[Head::CausalLm], build);
@@ -27,13 +29,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     cfg.head_dim = None;
     let slides = |layer: usize| (layer + 1).checked_rem(own.sliding_window_pattern).is_some_and(|rest| rest > 0);
-    let window = |layer| cfg.sliding_window.filter(|_| cfg.slides(layer, slides));
+    let kind = |layer: usize| {
+        let window = cfg.window(layer, slides);
+        LayerKind { window, rotary: window.map(|_| 0), ..LayerKind::USUAL }
+    };
     let variant = Variant {
+        layers: cfg.layers(kind),
         norm: Norm::Layer { epsilon: own.layer_norm_eps, bias: false },
         order: Order::SideBySide { before: "input_layernorm" },
         mlp: Mlp::Gated { bias: false },
-        window: &window,
-        turns: &|layer| window(layer).map(|_| 0),
         pairs: Pairs::Neighbours,
         logit_scale: own.logit_scale,
         ..Variant::new(&cfg)?

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("cwm", &[Head::CausalLm], build);
@@ -20,6 +20,6 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     Config::rope_or(request, &mut defaults, rope);
     let cfg = Config::of(request, &defaults)?;
-    let window = |layer| cfg.sliding_window.filter(|_| cfg.slides(layer, |layer| layer % 4 != 0));
-    decoder(request, &cfg, &Variant { qkv_bias: false, output_bias: false, window: &window, ..Variant::new(&cfg)? })
+    let layers = cfg.windowed(|layer| layer % 4 != 0);
+    decoder(request, &cfg, &Variant { layers, qkv_bias: false, output_bias: false, ..Variant::new(&cfg)? })
 }

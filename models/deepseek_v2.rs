@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
     parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
         mixture::{EXPERTS, gated, scores},
         mla::Latent,
     },
@@ -53,18 +53,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (own, latent): (Own, Latent) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
     cfg.head_dim = Some(latent.qk_rope_head_dim);
     let groups = own.groups()?;
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        (layer >= own.first_k_dense_replace).then(|| {
-            let w = w.pp("mlp");
-            let probabilities = scores(&w.pp("gate"), x).softmax(-1);
-            let limited = groups.as_ref().map_or_else(|| probabilities.clone(), |groups| groups.limit(&probabilities, 0.0));
-            let routed = Routed::best(&limited, own.num_experts_per_tok).scaled(own.routed_scaling_factor);
-            let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, cfg.mlp_bias);
-            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
-        })
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("mlp");
+        let probabilities = scores(&w.pp("gate"), x).softmax(-1);
+        let limited = groups.as_ref().map_or_else(|| probabilities.clone(), |groups| groups.limit(&probabilities, 0.0));
+        let routed = Routed::best(&limited, own.num_experts_per_tok).scaled(own.routed_scaling_factor);
+        let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, cfg.mlp_bias);
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
     };
-    let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
-    let variant = Variant { mixture: &mixture, mixer: &mixer, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
+    let mixer = latent.mixer(&cfg);
+    let layers = cfg.layers(|layer| LayerKind { mixture: layer >= own.first_k_dense_replace, ..LayerKind::OWN });
+    let variant = Variant { layers, mixer: &mixer, mixture: &mixture, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
     parts::{
         blocks::Mlp,
+        decoder::{Config, LayerKind, Variant, decoder},
         mixture::{EXPERTS, gated, scores},
         mla::Latent,
     },
@@ -33,19 +33,17 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    fn is_dense(&self, layer: usize) -> bool {
+    /// Whether a layer has a dense feed-forward part.
+    pub(crate) fn is_dense(&self, layer: usize) -> bool {
         match &self.mlp_layer_types {
             Some(types) => types.get(layer).is_some_and(|kind| kind == "dense"),
             None => layer < self.first_k_dense_replace,
         }
     }
 
-    /// The mixture of a layer and the experts that all tokens pass through, if it is no dense one.
-    pub(crate) fn mixture(&self, cfg: &Config, w: &Weights, x: &Tensor, layer: usize) -> Option<Tensor> {
+    /// The mixture of a layer that is no dense one, and the experts that all tokens pass through.
+    pub(crate) fn mixture(&self, cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
         const CORRECTION: &str = "e_score_correction_bias";
-        if self.is_dense(layer) {
-            return None;
-        }
         let w = w.pp("mlp");
         let scores = scores(&w.pp("gate"), x).sigmoid();
         let beside = if w.has(CORRECTION) { w.clone() } else { w.pp("gate") };
@@ -56,7 +54,7 @@ impl Chosen {
         let routed = if self.norm_topk_prob { routed.normalized(1e-20) } else { routed };
         let routed = routed.scaled(self.routed_scaling_factor);
         let shared = gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, false);
-        Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared)
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
     }
 }
 
@@ -80,10 +78,10 @@ pub(crate) fn latent(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
     let (own, chosen): (Own, Chosen) = (request.config_over(defaults)?, request.config_over(defaults)?);
     let latent: Latent = request.config_over(defaults)?;
     cfg.head_dim = Some(latent.qk_rope_head_dim);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
-    let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
+    let mixture = |w: &Weights, x: &Tensor, _: usize| chosen.mixture(&cfg, w, x);
+    let mixer = latent.mixer(&cfg);
     let variant = Variant {
+        layers: cfg.layers(|layer| LayerKind { mixture: !chosen.is_dense(layer), ..LayerKind::OWN }),
         mlp: Mlp::Gated { bias: false },
         mixture: &mixture,
         mixer: &mixer,

@@ -10,8 +10,10 @@ use serde_json::json;
 use crate::{
     Architecture, Head, Request,
     deepseek_v3::Chosen,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("dots1", &[Head::CausalLm], build);
@@ -28,17 +30,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let cfg = Config::of(request, &defaults)?;
     let (own, chosen): (Own, Chosen) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
+    let mixture = |w: &Weights, x: &Tensor, _: usize| chosen.mixture(&cfg, w, x);
+    let kind = |layer: usize| {
+        let window = cfg.window(layer, |layer| layer >= own.max_window_layers);
+        LayerKind { window, mixture: !chosen.is_dense(layer), ..LayerKind::USUAL }
     };
-    let slides = |layer| cfg.slides(layer, |layer| layer >= own.max_window_layers);
     let variant = Variant {
+        layers: cfg.layers(kind),
         mlp: Mlp::Gated { bias: false },
         mixture: &mixture,
-        projected: &projected,
-        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
+        qk_norm: Some(QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

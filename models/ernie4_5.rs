@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Mlp,
+    parts::{
+        blocks::Mlp,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ernie4_5", &[Head::CausalLm], build);

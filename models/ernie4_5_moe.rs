@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request, ernie4_5,
-    llama::{Config, Variant, decoder},
-    parts::mixture::{EXPERTS, gated, scores},
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mixture::{EXPERTS, gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ernie4_5_moe", &[Head::CausalLm], build);
@@ -43,17 +45,16 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &defaults)?;
     let own: Own = request.config_mapped_over(&[("num_experts_per_tok", "moe_k")], &defaults)?;
     let bias = ernie4_5::has_bias(request)?;
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        own.has(layer).then(|| {
-            let w = w.pp("mlp");
-            let probabilities = scores(&w.pp("gate"), x).softmax(-1);
-            let correction = [w.pp("moe_statics"), w.pp("gate.moe_statics")].into_iter().find(Weights::exists);
-            let correction = correction.unwrap_or_else(|| w.pp("moe_statics")).any("e_score_correction_bias", 2);
-            let routed = Routed::chosen_by(&(&probabilities + correction), &probabilities, own.moe_k).normalized(own.moe_norm_min);
-            let mixed = gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x);
-            let shared = || gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, bias);
-            if own.moe_num_shared_experts > 0 { mixed + shared() } else { mixed }
-        })
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("mlp");
+        let probabilities = scores(&w.pp("gate"), x).softmax(-1);
+        let correction = [w.pp("moe_statics"), w.pp("gate.moe_statics")].into_iter().find(Weights::exists);
+        let correction = correction.unwrap_or_else(|| w.pp("moe_statics")).any("e_score_correction_bias", 2);
+        let routed = Routed::chosen_by(&(&probabilities + correction), &probabilities, own.moe_k).normalized(own.moe_norm_min);
+        let mixed = gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x);
+        let shared = || gated_mlp(&w.pp("shared_experts"), cfg.hidden_act, x, bias);
+        if own.moe_num_shared_experts > 0 { mixed + shared() } else { mixed }
     };
-    decoder(request, &cfg, &Variant { mixture: &mixture, ..ernie4_5::variant(&cfg, bias)? })
+    let layers = cfg.layers(|layer| LayerKind { mixture: own.has(layer), ..LayerKind::USUAL });
+    decoder(request, &cfg, &Variant { layers, mixture: &mixture, ..ernie4_5::variant(&cfg, bias)? })
 }

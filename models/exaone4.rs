@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm, Order},
+    deepseek_v3::Chosen,
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("exaone4", Head::DECODER, build);
@@ -23,17 +26,12 @@ struct Own {
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"num_key_value_heads": 32, "rms_norm_eps": 1e-5, "sliding_window": 4096, "sliding_window_pattern": 4});
-    layered(request, &defaults, Order::AFTER, |_, _, _, _| None)
+    layered(request, &defaults, Order::AFTER, None)
 }
 
-/// The graph of a model of this kind: with what it takes for fields that are not there, where its norms are, and what some layers have in
-/// place of a feed-forward part.
-pub(crate) fn layered(
-    request: &Request,
-    defaults: &Value,
-    order: Order,
-    mixture: impl Fn(&Config, &Weights, &Tensor, usize) -> Option<Tensor>,
-) -> Result<Vec<Body>> {
+/// The graph of a model of this kind: with what it takes for fields that are not there, where its norms are, and how layers choose among
+/// experts, if some have any.
+pub(crate) fn layered(request: &Request, defaults: &Value, order: Order, chosen: Option<&Chosen>) -> Result<Vec<Body>> {
     let (cfg, own): (_, Own) = (Config::of(request, defaults)?, request.config_over(defaults)?);
     let pattern = match own.sliding_window_pattern.as_u64() {
         Some(pattern) if pattern > 0 => pattern as usize,
@@ -43,20 +41,20 @@ pub(crate) fn layered(
             return Err(Error::unsupported(format!("config.json: sliding_window_pattern is {pattern}, which needs layer_types beside it")));
         }
     };
-    let window = |layer| cfg.sliding_window.filter(|_| cfg.slides(layer, |layer| (layer + 1) % pattern > 0));
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
+    let kind = |layer: usize| {
+        let window = cfg.window(layer, |layer| (layer + 1) % pattern > 0);
+        let rotary = (cfg.sliding_window.is_none() || window.is_some()).then_some(0);
+        LayerKind { window, rotary, mixture: chosen.is_some_and(|chosen| !chosen.is_dense(layer)), ..LayerKind::USUAL }
     };
+    let mixture = |w: &Weights, x: &Tensor, _: usize| chosen.map_or_else(|| x.clone(), |chosen| chosen.mixture(&cfg, w, x));
     let variant = Variant {
+        layers: cfg.layers(kind),
         order,
         mlp: Mlp::Gated { bias: false },
-        mixture: &|w, x, layer| mixture(&cfg, w, x, layer),
+        mixture: &mixture,
         qkv_bias: false,
         output_bias: false,
-        projected: &projected,
-        window: &window,
-        turns: &|layer| (cfg.sliding_window.is_none() || window(layer).is_some()).then_some(0),
+        qk_norm: Some(QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -13,5 +13,5 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "n_group": 1, "topk_group": 1, "norm_topk_prob": true, "routed_scaling_factor": 2.5, "first_k_dense_replace": 1,
     });
     let chosen: Chosen = request.config_over(&defaults)?;
-    exaone4::layered(request, &defaults, Order::BEFORE, |cfg, w, x, layer| chosen.mixture(cfg, w, x, layer))
+    exaone4::layered(request, &defaults, Order::BEFORE, Some(&chosen))
 }

@@ -11,9 +11,11 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
     mamba2::{Gated, Mamba, Mixer},
-    parts::blocks::Order,
+    parts::{
+        blocks::Order,
+        decoder::{Config, LayerKind, Layers, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("falcon_h1", &[Head::CausalLm], build);
@@ -63,19 +65,21 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mamba = own.mixer(&cfg, mamba);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         let states = mamba.of(&w.pp("mamba"), &layers.states, &(x * own.ssm_in_multiplier), layer) * own.ssm_out_multiplier;
-        let attended = layers.attention(&w.pp("self_attn"), &(x * own.attention_in_multiplier), layer);
-        Some(states + attended * own.attention_out_multiplier)
+        let w = w.pp("self_attn");
+        let [query, key, value] = layers.projections(&w, &(x * own.attention_in_multiplier));
+        let attended = layers.output(&w, &layers.attend(&w, [query, key * own.key_multiplier, value], layer));
+        states + attended * own.attention_out_multiplier
     };
     let [gate, down] = own.mlp_multipliers.unwrap_or([1.0; 2]);
     let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
         let linear = |name: &str, x: &Tensor| linear_if(&w.pp("feed_forward").pp(name), x, cfg.mlp_bias);
         let gated = cfg.hidden_act.of(&(linear("gate_proj", x) * gate)) * linear("up_proj", x);
-        Some(linear("down_proj", &gated) * down)
+        linear("down_proj", &gated) * down
     };
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind { mixture: true, ..LayerKind::OWN }),
         order: Order::InTurn { attention: (Some("input_layernorm"), None), mlp: (Some("pre_ff_layernorm"), None) },
         last_norm: "final_layernorm",
-        projected: &|_, part, x| if part == "k" { x * own.key_multiplier } else { x.clone() },
         mixer: &mixer,
         mixture: &feed_forward,
         embedding_scale: own.embedding_multiplier,

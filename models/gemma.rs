@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Norm,
+    parts::{
+        blocks::Norm,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma", Head::DECODER_WITH_LABELS, build);

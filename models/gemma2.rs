@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request, gemma,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Order,
+    parts::{
+        blocks::Order,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma2", Head::DECODER_WITH_LABELS, build);
@@ -38,11 +40,11 @@ pub(crate) fn layered(request: &Request, order: Order) -> Result<Vec<Body>> {
     gemma::causal_only(request)?;
     cfg.hidden_act = own.hidden_activation;
     let variant = Variant {
+        layers: cfg.windowed(|layer| layer % 2 == 0),
         order,
         scale: Some(own.query_pre_attn_scalar.powf(-0.5)),
         softcap: own.attn_logit_softcapping,
         logit_softcap: own.final_logit_softcapping,
-        window: &|layer| cfg.sliding_window.filter(|_| cfg.slides(layer, |layer| layer % 2 == 0)),
         ..gemma::variant(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -2,8 +2,8 @@
 //! in the layers that have a window.
 
 use formers_converters::{
-    Error, Result, Weights,
-    graph::{Body, Tensor},
+    Error, Result,
+    graph::Body,
     layers::{Activation, RopeConfig},
 };
 use serde::Deserialize;
@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request, gemma,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Norm, Order},
+    parts::{
+        blocks::{Norm, Order},
+        decoder::{Config, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gemma3_text", &[Head::CausalLm, Head::SequenceClassification], build);
@@ -42,22 +44,16 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
         return Err(Error::unsupported("config.json: attn_logit_softcapping is not known for gemma3_text"));
     }
     cfg.hidden_act = own.hidden_activation;
-    let slides = |layer| cfg.slides(layer, |layer| (layer + 1).checked_rem(own.sliding_window_pattern).is_some_and(|rest| rest > 0));
-    let norm = Norm::RmsPlusOne(cfg.rms_norm_eps);
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => norm.of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
-    };
+    let rule = |layer: usize| (layer + 1).checked_rem(own.sliding_window_pattern).is_some_and(|rest| rest > 0);
     let theta = request.config.get("rope_local_base_freq").cloned().unwrap_or(json!(10_000.0));
     let everywhere = cfg.frequencies(&cfg.rope.of_layer_type("full_attention"))?;
     let variant = Variant {
+        layers: cfg.near_and_far(rule),
         order: Order::AROUND,
-        projected: &projected,
+        qk_norm: Some(QkNorm::of_heads(Norm::RmsPlusOne(cfg.rms_norm_eps))),
         scale: Some(own.query_pre_attn_scalar.powf(-0.5)),
         logit_softcap: own.final_logit_softcapping,
-        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
         frequencies: vec![everywhere, cfg.frequencies(&nearby(request, &theta)?)?],
-        turns: &|layer| Some(usize::from(slides(layer))),
         ..gemma::variant(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -15,9 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Architecture, Head, Request, llama,
+    Architecture, Head, Request,
     parts::{
         blocks::Norm,
+        decoder::scopes,
         heads,
         mixture::{EXPERTS, by_softmax, gated, scores},
     },
@@ -99,7 +100,7 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
         return Err(Error::unsupported("config.json: use_bidirectional_attention is \"all\", which text generation does not know"));
     }
     let (graph, w) = request.graph();
-    let (w, base) = llama::scopes(&w);
+    let (w, base) = scopes(&w);
     let decoding = heads::decoding(request, &graph);
     let layers = Layers::new(&cfg, &rope, &base, &decoding)?;
     let norm = Norm::Rms(cfg.rms_norm_eps);
@@ -150,9 +151,9 @@ struct Kind {
     window: Option<usize>,
     /// The width of a head, and how positions turn it; `None` where there is no such layer.
     heads: Option<(usize, Rotary)>,
-    /// The keys and values that others look at,
+    /// The keys and values that others look at.
     kept: RefCell<Option<[Tensor; 2]>>,
-    /// and what is added so that they see what they may.
+    /// What is added to scores so that those others see what they may.
     visible: OnceCell<Tensor>,
 }
 

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Mlp,
+    parts::{
+        blocks::Mlp,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm", Head::DECODER_WITH_LABELS, build);

@@ -4,8 +4,10 @@ use formers_converters::{Result, graph::Body};
 
 use crate::{
     Architecture, Head, Request, glm,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Order,
+    parts::{
+        blocks::Order,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm4", Head::DECODER_WITH_LABELS, build);

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use crate::{
     Architecture, Head, Request,
     deepseek_v3::Chosen,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("glm4_moe", &[Head::CausalLm], build);
@@ -37,12 +39,14 @@ pub(crate) fn mixed(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
         cfg.rope = cfg.rope.whole();
     }
     let (own, chosen): (Own, Chosen) = (request.config_over(defaults)?, request.config_over(defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| chosen.mixture(&cfg, w, x, layer);
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "q" | "k" if own.use_qk_norm => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
-        _ => x.clone(),
+    let mixture = |w: &Weights, x: &Tensor, _: usize| chosen.mixture(&cfg, w, x);
+    let variant = Variant {
+        layers: cfg.layers(|layer| LayerKind { mixture: !chosen.is_dense(layer), ..LayerKind::USUAL }),
+        mlp: Mlp::Gated { bias: false },
+        mixture: &mixture,
+        qk_norm: own.use_qk_norm.then(|| QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
+        output_bias: false,
+        ..Variant::new(&cfg)?
     };
-    let variant =
-        Variant { mlp: Mlp::Gated { bias: false }, mixture: &mixture, projected: &projected, output_bias: false, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }

@@ -3,15 +3,17 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Expert, Gate, Routed, gated_experts, mxfp4},
+    layers::{CachedAttention, Expert, Gate, Routed, gated_experts, mxfp4},
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::mixture::scores,
+    parts::{
+        decoder::{Config, LayerKind, Layers, Variant, decoder},
+        mixture::scores,
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("gpt_oss", Head::DECODER_WITH_LABELS, build);
@@ -40,12 +42,17 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let routed = Routed::best(&scores(&w.pp("router"), x), own.num_experts_per_tok).weighted(|w| w.softmax(-1));
         let w = w.pp("experts");
         let gate = Gate { alpha: own.swiglu_alpha, shift: 1.0, limit: Some(own.swiglu_limit) };
-        Some(gated_experts(x, &routed, gate, |i| expert(&w, i)))
+        gated_experts(x, &routed, gate, |i| expert(&w, i))
     };
-    let slides = |layer| cfg.slides(layer, |layer| layer % 2 == 0);
-    let variant =
-        Variant { mixture: &mixture, sinks: true, window: &|layer| cfg.sliding_window.filter(|_| slides(layer)), ..Variant::new(&cfg)? };
-    decoder(request, &cfg, &variant)
+    // Each head has a sink.
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        let w = w.pp("self_attn");
+        let turned = layers.turned(&w, layers.projections(&w, x), layer);
+        let how = CachedAttention { sinks: Some(w.get("sinks", &[cfg.num_attention_heads])), ..layers.how(layer) };
+        layers.output(&w, &layers.find(&how, turned, layer))
+    };
+    let kind = |layer| LayerKind { window: cfg.window(layer, |layer| layer % 2 == 0), mixture: true, ..LayerKind::OWN };
+    decoder(request, &cfg, &Variant { layers: cfg.layers(kind), mixer: &mixer, mixture: &mixture, ..Variant::new(&cfg)? })
 }
 
 /// One expert's part of `(experts, inputs, outputs)`, or of what holds it in 4 bits, and of the biases, `(experts, outputs)`.

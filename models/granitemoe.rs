@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request, granite,
-    llama::{Config, Variant, decoder},
-    parts::mixture::{by_softmax, gated, scores},
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mixture::{by_softmax, gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoe", &[Head::CausalLm], build);
@@ -25,9 +27,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = granite::defaults();
     defaults["num_experts_per_tok"] = json!(2);
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, _: usize| Some(mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x));
+    let mixture = |w: &Weights, x: &Tensor, _: usize| mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x);
     let variant = granite::variant(request, &cfg, &defaults)?;
-    decoder(request, &cfg, &Variant { mixture: &mixture, ..variant })
+    decoder(request, &cfg, &Variant { layers: cfg.layers(|_| LayerKind::MIXTURE), mixture: &mixture, ..variant })
 }
 
 /// The mixture of a layer, under its older or newer names.

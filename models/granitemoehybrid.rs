@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::{
     Architecture, Head, Request, granite, granitemoe,
-    llama::{Config, Layers, Variant, decoder},
     mamba2::Mamba,
+    parts::decoder::{Config, LayerKind, Layers, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoehybrid", &[Head::CausalLm], build);
@@ -51,17 +51,15 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         cfg.rope = RopeConfig::default();
     }
     let mamba = request.config::<Mamba>()?.mixer(cfg.hidden_size, cfg.hidden_act, cfg.rms_norm_eps);
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
-        (!own.attends(layer)).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))
-    };
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| mamba.of(&w.pp("mamba"), &layers.states, x, layer);
     let feed_forward = |w: &Weights, x: &Tensor, _: usize| {
         let shared = shared_mlp(&cfg, &w.pp("shared_mlp"), x);
         let mixed = || granitemoe::mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x);
-        Some(if own.num_local_experts > 0 { mixed() + shared } else { shared })
+        if own.num_local_experts > 0 { mixed() + shared } else { shared }
     };
-    let variant =
-        Variant { mixer: &mixer, mixture: &feed_forward, turns: &|_| rotary, ..granite::variant(request, &cfg, &granite::defaults())? };
-    decoder(request, &cfg, &variant)
+    let kind = |layer| LayerKind { rotary, mixture: true, ..LayerKind::attending(own.attends(layer)) };
+    let variant = granite::variant(request, &cfg, &granite::defaults())?;
+    decoder(request, &cfg, &Variant { layers: cfg.layers(kind), mixer: &mixer, mixture: &feed_forward, ..variant })
 }
 
 /// A gated layer whose two first matrices are one.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request, granite, granitemoe, granitemoehybrid,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, LayerKind, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("granitemoeshared", &[Head::CausalLm], build);
@@ -28,8 +28,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let mixed = granitemoe::mixture(&cfg, own.num_experts_per_tok, &w.pp("block_sparse_moe"), x);
         let shared = || granitemoehybrid::shared_mlp(&cfg, &w.pp("shared_mlp"), x);
-        Some(if own.shared_intermediate_size > 0 { mixed + shared() } else { mixed })
+        if own.shared_intermediate_size > 0 { mixed + shared() } else { mixed }
     };
     let variant = granite::variant(request, &cfg, &defaults)?;
-    decoder(request, &cfg, &Variant { mixture: &mixture, ..variant })
+    decoder(request, &cfg, &Variant { layers: cfg.layers(|_| LayerKind::MIXTURE), mixture: &mixture, ..variant })
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("helium", Head::DECODER_WITH_LABELS, build);

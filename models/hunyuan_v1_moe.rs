@@ -10,9 +10,11 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    hunyuan_v1_dense::normed,
-    llama::{Config, Variant, decoder},
-    parts::mixture::{EXPERTS, by_softmax, gated, scores},
+    hunyuan_v1_dense::qk_norm,
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("hunyuan_v1_moe", &[Head::CausalLm, Head::SequenceClassification], build);
@@ -53,8 +55,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let w = w.pp("mlp");
         let routed = by_softmax(&scores(&w.pp("gate.wg"), x), own.moe_topk.of(layer), true);
         let shared = gated_mlp(&w.pp("shared_mlp"), cfg.hidden_act, x, false);
-        Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared)
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + shared
     };
-    let turned = normed(&cfg);
-    decoder(request, &cfg, &Variant { mixture: &mixture, turned: &turned, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind::MIXTURE);
+    decoder(request, &cfg, &Variant { layers, mixture: &mixture, qk_norm: Some(qk_norm(&cfg)), ..Variant::new(&cfg)? })
 }

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Order,
+    parts::{
+        blocks::Order,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("hyperclovax", &[Head::CausalLm], build);

@@ -4,17 +4,17 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{gated_mlp, rms_norm},
+    layers::rms_norm,
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
     mamba::Mixer,
     parts::{
-        blocks::Order,
+        blocks::{Mlp, Order},
+        decoder::{Config, LayerKind, Layers, Variant, decoder},
         mixture::{EXPERTS, by_softmax, gated, scores},
     },
 };
@@ -65,25 +65,25 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         activation: cfg.hidden_act,
         norm: &norm,
     };
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
-        let attends = layer.checked_rem(own.attn_layer_period) == Some(own.attn_layer_offset);
-        (!attends).then(|| mamba.of(&w.pp("mamba"), &layers.states, x, layer))
-    };
-    let feed_forward = |w: &Weights, x: &Tensor, layer: usize| {
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| mamba.of(&w.pp("mamba"), &layers.states, x, layer);
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = w.pp("feed_forward");
-        let sparse = own.num_experts > 1 && layer.checked_rem(own.expert_layer_period) == Some(own.expert_layer_offset);
-        if !sparse {
-            return Some(gated_mlp(&w, cfg.hidden_act, x, false));
-        }
         let routed = by_softmax(&scores(&w.pp("router"), x), own.num_experts_per_tok, false);
-        Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x))
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x)
+    };
+    let kind = |layer: usize| {
+        let attends = layer.checked_rem(own.attn_layer_period) == Some(own.attn_layer_offset);
+        let mixture = own.num_experts > 1 && layer.checked_rem(own.expert_layer_period) == Some(own.expert_layer_offset);
+        LayerKind { rotary: None, mixture, ..LayerKind::attending(attends) }
     };
     let variant = Variant {
+        layers: cfg.layers(kind),
         order: Order::InTurn { attention: (Some("input_layernorm"), None), mlp: (Some("pre_ff_layernorm"), None) },
         last_norm: "final_layernorm",
         mixer: &mixer,
-        mixture: &feed_forward,
-        turns: &|_| None,
+        mlp: Mlp::Gated { bias: false },
+        feed_forward: "feed_forward",
+        mixture: &mixture,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

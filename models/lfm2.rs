@@ -4,15 +4,17 @@
 use formers_converters::{
     Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, States, linear_if, linear_no_bias},
+    layers::{Activation, States, linear_if},
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::blocks::{Norm, Order},
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, LayerKind, Layers, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("lfm2", &[Head::CausalLm], build);
@@ -45,36 +47,35 @@ impl Own {
 }
 
 fn build(request: &Request) -> Result<Vec<Body>> {
-    hybrid(request, &|_, _, _| None)
+    hybrid(request, |_| false, &|_, x, _| x.clone())
 }
 
-/// The graph, with what some layers have in place of the feed-forward part.
-pub(crate) fn hybrid(request: &Request, mixture: &dyn Fn(&Weights, &Tensor, usize) -> Option<Tensor>) -> Result<Vec<Body>> {
+/// The graph, by which layers have a mixture in place of the feed-forward part, and which.
+pub(crate) fn hybrid(
+    request: &Request,
+    is_sparse: impl Fn(usize) -> bool,
+    mixture: &dyn Fn(&Weights, &Tensor, usize) -> Tensor,
+) -> Result<Vec<Body>> {
     let defaults = json!({
         "num_key_value_heads": 8, "max_position_embeddings": 128_000, "rope_theta": 1_000_000.0, "tie_word_embeddings": true,
     });
     let (mut cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
+    cfg.hidden_act = Activation::Silu;
     cfg.tie_word_embeddings = own.tie_embedding.unwrap_or(cfg.tie_word_embeddings);
     let norm = Norm::Rms(own.norm_eps);
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
-        (!own.attends(layer)).then(|| short_conv(&w.pp("conv"), own.conv_bias, &layers.states, x, layer))
-    };
-    let feed_forward = |w: &Weights, x: &Tensor, layer: usize| {
-        let linear = |name: &str, x: &Tensor| linear_no_bias(&w.pp("feed_forward").pp(name), x);
-        mixture(w, x, layer).or_else(|| Some(linear("w2", &(linear("w1", x).silu() * linear("w3", x)))))
-    };
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => norm.of_heads(&w.pp(format!("{part}_layernorm")), cfg.head_dim(), x),
-    };
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| short_conv(&w.pp("conv"), own.conv_bias, &layers.states, x, layer);
+    let kind = |layer| LayerKind { mixture: is_sparse(layer), ..LayerKind::attending(own.attends(layer)) };
     let variant = Variant {
+        layers: cfg.layers(kind),
         norm,
         order: Order::InTurn { attention: (Some("operator_norm"), None), mlp: (Some("ffn_norm"), None) },
         last_norm: "embedding_norm",
-        projected: &projected,
+        qk_norm: Some(QkNorm::of_heads(norm).named(["q_layernorm", "k_layernorm"])),
         output: "out_proj",
         mixer: &mixer,
-        mixture: &feed_forward,
+        mlp: Mlp::GatedBy(["w1", "w3", "w2"]),
+        feed_forward: "feed_forward",
+        mixture,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -34,12 +34,11 @@ const EXPERTS: GatedExperts = GatedExperts { each: ["w1", "w3", "w2"], stacked: 
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let sparse: Sparse = request.config()?;
-    lfm2::hybrid(request, &|w: &Weights, x: &Tensor, layer: usize| {
-        (layer >= sparse.num_dense_layers).then(|| {
-            let w = w.pp("feed_forward");
-            gated(&w.pp("experts"), &EXPERTS, &sparse.routed(&w, x), Activation::Silu, x)
-        })
-    })
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        let w = w.pp("feed_forward");
+        gated(&w.pp("experts"), &EXPERTS, &sparse.routed(&w, x), Activation::Silu, x)
+    };
+    lfm2::hybrid(request, |layer| layer >= sparse.num_dense_layers, &mixture)
 }
 
 impl Sparse {

@@ -5,15 +5,18 @@ use std::cell::OnceCell;
 use formers_converters::{
     Dtype, Result, Weights,
     graph::{Body, Tensor},
-    layers::{Activation, CachedAttention, Decoding, Routed, Weigh, cached_attention, experts, gated_mlp, linear_if, rotary::Pairs},
+    layers::{Activation, CachedAttention, Decoding, Routed, Weigh, cached_attention, experts, gated_mlp, rotary::Pairs},
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::{blocks::by_head, mixture::scores},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, LayerKind, Layers, Variant, decoder},
+        mixture::scores,
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("llama4_text", &[Head::CausalLm], build);
@@ -64,14 +67,15 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let chunked = OnceCell::new();
-    let attention = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        let w = w.pp("self_attn");
         let (heads, groups, size) = (cfg.num_attention_heads, cfg.groups(), cfg.head_dim());
-        let [mut query, mut key, value] = layers.projections(w, x);
+        let [mut query, mut key, value] = layers.projections(&w, x);
         if let (true, Some(rotary)) = (own.turns(layer), layers.rotaries.first()) {
             (query, key) = (rotary.of(&query, heads), rotary.of(&key, groups));
             if own.use_qk_norm {
-                let norm = |x: &Tensor| by_head(x, size, |x| x.rms_norm(&x.graph().floats(&[size], &vec![1.0; size]), cfg.rms_norm_eps));
-                (query, key) = (norm(&query), norm(&key));
+                let norm = Norm::RmsAlone(cfg.rms_norm_eps);
+                (query, key) = (norm.of_heads(&w, size, &query), norm.of_heads(&w, size, &key));
             }
         } else if own.attn_temperature_tuning {
             query = own.tempered(&query, &layers.decoding.positions);
@@ -85,14 +89,18 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
             None => layers.decoding,
         };
         let attended = cached_attention(decoding, layer, &CachedAttention::new(heads, groups, size), &query, &key, &value);
-        linear_if(&w.pp("o_proj"), &attended, cfg.attention_bias)
+        layers.output(&w, &attended)
     };
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        let w = w.pp("feed_forward");
-        Some(if own.is_mixture(layer) { own.mixture(&w, cfg.hidden_act, x) } else { gated_mlp(&w, cfg.hidden_act, x, false) })
+    let mixture = |w: &Weights, x: &Tensor, _: usize| own.mixture(&w.pp("feed_forward"), cfg.hidden_act, x);
+    let variant = Variant {
+        layers: cfg.layers(|layer| LayerKind { mixture: own.is_mixture(layer), ..LayerKind::OWN }),
+        mixer: &mixer,
+        mlp: Mlp::Gated { bias: false },
+        feed_forward: "feed_forward",
+        mixture: &mixture,
+        pairs: Pairs::Neighbours,
+        ..Variant::new(&cfg)?
     };
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(attention(layers, &w.pp("self_attn"), x, layer));
-    let variant = Variant { mixture: &mixture, mixer: &mixer, pairs: Pairs::Neighbours, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }
 

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
     parts::{
         blocks::{Mlp, Norm},
-        mixture::{EXPERTS, by_softmax, gated, scores},
+        decoder::{Config, QkNorm, Variant, decoder},
+        mixture,
     },
 };
 
@@ -42,26 +42,17 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     cfg.rope = cfg.rope.whole();
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        (!own.is_dense(layer)).then(|| {
-            let w = w.pp("mlp");
-            let routed = by_softmax(&scores(&w.pp("gate"), x), own.num_experts_per_tok, own.norm_topk_prob);
-            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x)
-        })
-    };
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
-    };
-    let slides = |layer| cfg.slides(layer, |_| false);
+    let mixture =
+        |w: &Weights, x: &Tensor, _: usize| mixture::usual(&w.pp("mlp"), cfg.hidden_act, own.num_experts_per_tok, own.norm_topk_prob, x);
+    let mut layers = cfg.near_and_far(|_| false);
+    layers.iter_mut().enumerate().for_each(|(layer, kind)| kind.mixture = !own.is_dense(layer));
     let angles = |kind: &str| cfg.frequencies(&cfg.rope.of_layer_type(kind));
     let variant = Variant {
+        layers,
         mlp: Mlp::Gated { bias: false },
         mixture: &mixture,
-        projected: &projected,
-        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
+        qk_norm: Some(QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
         frequencies: vec![angles("full_attention")?, angles("sliding_attention")?],
-        turns: &|layer| Some(usize::from(slides(layer))),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

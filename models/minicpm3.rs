@@ -1,17 +1,16 @@
 //! MiniCPM3 (<https://arxiv.org/abs/2404.06395>): Llama with the latent attention of DeepSeek-V2, and factors on embeddings, on what each
 //! part adds, and on the logits.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-};
+use formers_converters::{Result, graph::Body};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::mla::Latent,
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mla::Latent,
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("minicpm3", &[Head::CausalLm, Head::SequenceClassification], build);
@@ -33,9 +32,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     defaults["v_head_dim"] = json!(cfg.hidden_size / cfg.num_attention_heads.max(1));
     let latent: Latent = request.config_over(&defaults)?;
     cfg.head_dim = Some(latent.qk_rope_head_dim);
-    let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
+    let mixer = latent.mixer(&cfg);
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind::OWN),
         mixer: &mixer,
         embedding_scale: own.scale_emb,
         residual_scale: own.scale_depth.map_or(1.0, |depth| depth / (cfg.num_hidden_layers as f32).sqrt()),

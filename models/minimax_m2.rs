@@ -10,10 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    mixtral, olmo2,
-    parts::mixture::{gated, scores},
+    Architecture, Head, Request, mixtral,
+    parts::{
+        blocks::Norm,
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+        mixture::{gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("minimax_m2", &[Head::CausalLm], build);
@@ -37,8 +39,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let scores = scores(&w.pp("gate"), x).sigmoid();
         let choice = &scores + w.get("e_score_correction_bias", &[scores.fixed(-1)]);
         let routed = Routed::chosen_by(&choice, &scores, own.num_experts_per_tok).normalized(0.0);
-        Some(gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x))
+        gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x)
     };
-    let projected = olmo2::normed(&cfg);
-    decoder(request, &cfg, &Variant { mixture: &mixture, projected: &projected, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind::MIXTURE);
+    let qk_norm = Some(QkNorm::of_all(Norm::Rms(cfg.rms_norm_eps)));
+    decoder(request, &cfg, &Variant { layers, mixture: &mixture, qk_norm, ..Variant::new(&cfg)? })
 }

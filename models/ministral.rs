@@ -5,8 +5,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Mlp,
+    parts::{
+        blocks::Mlp,
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ministral", Head::DECODER, build);
@@ -14,10 +16,10 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ministral", Hea
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({"num_key_value_heads": 8, "max_position_embeddings": 131_072, "sliding_window": 4096}))?;
     let variant = Variant {
+        layers: cfg.windowed(|_| true),
         mlp: Mlp::Gated { bias: false },
         qkv_bias: false,
         output_bias: false,
-        window: &|layer| cfg.sliding_window.filter(|_| cfg.slides(layer, |_| true)),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -9,8 +9,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::Mlp,
+    parts::{
+        blocks::Mlp,
+        decoder::{Config, LayerKind, Layers, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("ministral3", Head::DECODER_WITH_LABELS, build);
@@ -37,16 +39,18 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let growth = own.rope_scaling.unwrap_or(own.rope_parameters);
-    let turned = |_: &Weights, part: &str, x: &Tensor, positions: &Tensor| match part {
-        "q" => x * growth.at(positions).cast(x.dtype()),
-        _ => x.clone(),
+    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
+        let w = w.pp("self_attn");
+        let [query, key, value] = layers.turned(&w, layers.projections(&w, x), layer);
+        let query = &query * growth.at(&layers.decoding.positions).cast(query.dtype());
+        layers.output(&w, &layers.find(&layers.how(layer), [query, key, value], layer))
     };
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind { window: cfg.sliding_window, ..LayerKind::OWN }),
+        mixer: &mixer,
         mlp: Mlp::Gated { bias: false },
         qkv_bias: false,
         output_bias: false,
-        window: &|_| cfg.sliding_window,
-        turned: &turned,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

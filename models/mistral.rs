@@ -5,12 +5,13 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, LayerKind, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mistral", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;
-    decoder(request, &cfg, &Variant { window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind { window: cfg.sliding_window, ..LayerKind::USUAL });
+    decoder(request, &cfg, &Variant { layers, ..Variant::new(&cfg)? })
 }

@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::mixture::{by_softmax, gated, scores},
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mixture::{by_softmax, gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("mixtral", Head::DECODER, build);
@@ -33,9 +35,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let mixture = |w: &Weights, x: &Tensor, _: usize| {
         let w = scope(w);
         let routed = by_softmax(&scores(&w.pp("gate"), x), own.num_experts_per_tok, true);
-        Some(gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x))
+        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x)
     };
-    decoder(request, &cfg, &Variant { mixture: &mixture, window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind { window: cfg.sliding_window, ..LayerKind::MIXTURE });
+    decoder(request, &cfg, &Variant { layers, mixture: &mixture, ..Variant::new(&cfg)? })
 }
 
 /// The scope of the mixture of a layer, under its older or newer name.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, LayerKind, Mixing, Variant, decoder},
 };
 
 // Its table of words has rows for pictures as well.
@@ -30,6 +30,10 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "rope_theta": 500_000.0,
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config()?);
-    let stays_out = |layer| own.cross_attention_layers.contains(&layer);
-    decoder(request, &cfg, &Variant { stays_out: &stays_out, ..Variant::new(&cfg)? })
+    // Those look at pictures alone.
+    let kind = |layer: usize| {
+        let mixing = if own.cross_attention_layers.contains(&layer) { Mixing::Nothing } else { Mixing::Attention };
+        LayerKind { mixing, ..LayerKind::USUAL }
+    };
+    decoder(request, &cfg, &Variant { layers: cfg.layers(kind), ..Variant::new(&cfg)? })
 }

@@ -1,17 +1,16 @@
 //! nanochat (<https://github.com/karpathy/nanochat>): Llama with norms that have no weights, also on what positions have turned, which they
 //! do the other way round.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-};
+use formers_converters::{Result, graph::Body};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, QkNorm, Variant, decoder_of},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nanochat", &[Head::CausalLm], build);
@@ -30,16 +29,13 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let norm = Norm::RmsAlone(cfg.rms_norm_eps);
     let mut frequencies = cfg.frequencies(&cfg.rope)?;
     frequencies.inverse.iter_mut().for_each(|frequency| *frequency = -*frequency);
-    let turned = |w: &Weights, _: &str, x: &Tensor, _: &Tensor| norm.of_heads(w, cfg.head_dim(), x);
-    let embedded = |w: &Weights, x: &Tensor| norm.of(w, x);
     let variant = Variant {
         norm,
-        embedded: &embedded,
         mlp: Mlp::Plain { names: ["fc1", "fc2"], bias: false },
         frequencies: vec![frequencies],
-        turned: &turned,
+        qk_norm: Some(QkNorm::of_heads(norm).behind_positions()),
         logit_softcap: own.final_logit_softcapping,
         ..Variant::new(&cfg)?
     };
-    decoder(request, &cfg, &variant)
+    decoder_of(request, &cfg, &variant, |base, words| norm.of(base, &words))
 }

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("nemotron", Head::DECODER, build);

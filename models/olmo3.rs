@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::{
     Architecture, Head, Request,
     gemma3_text::nearby,
-    llama::{Config, Variant, decoder},
     olmo2,
+    parts::decoder::{Config, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("olmo3", &[Head::CausalLm, Head::SequenceClassification], build);
@@ -15,14 +15,10 @@ pub(crate) const ARCHITECTURE: Architecture = Architecture::new("olmo3", &[Head:
 fn build(request: &Request) -> Result<Vec<Body>> {
     let theta = json!(500_000.0);
     let cfg = Config::of(request, &json!({"rms_norm_eps": 1e-5, "sliding_window": 4096, "rope_theta": theta}))?;
-    let slides = |layer| cfg.slides(layer, |layer| (layer + 1) % 4 > 0);
     let everywhere = cfg.frequencies(&cfg.rope.of_layer_type("full_attention"))?;
-    let projected = olmo2::normed(&cfg);
     let variant = Variant {
-        projected: &projected,
-        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
+        layers: cfg.near_and_far(|layer| (layer + 1) % 4 > 0),
         frequencies: vec![everywhere, cfg.frequencies(&nearby(request, &theta)?)?],
-        turns: &|layer| Some(usize::from(slides(layer))),
         ..olmo2::variant(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -11,8 +11,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, LayerKind, Layers, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("persimmon", Head::DECODER_WITH_LABELS, build);
@@ -32,16 +34,18 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let norm = Norm::Layer { epsilon: own.layer_norm_eps, bias: true };
     let attention = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
         let (w, size) = (w.pp("self_attn"), cfg.head_dim());
-        let [query, key, value] = ungroup(&linear(&w.pp("query_key_value"), x), cfg.num_attention_heads, [size; 3]);
-        let normed = |name: &str, x: Tensor| if own.qk_layernorm { norm.of_heads(&w.pp(name), size, &x) } else { x };
-        let parts = [normed("q_layernorm", query), normed("k_layernorm", key), value];
-        Some(linear(&w.pp("dense"), &layers.attend(&w, parts, layer)))
+        let projected = ungroup(&linear(&w.pp("query_key_value"), x), cfg.num_attention_heads, [size; 3]);
+        layers.output(&w, &layers.attend(&w, projected, layer))
     };
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind::OWN),
         norm,
         last_norm: "final_layernorm",
         mlp: Mlp::Plain { names: ["dense_h_to_4h", "dense_4h_to_h"], bias: true },
         mixer: &attention,
+        qk_norm: own.qk_layernorm.then(|| QkNorm::of_heads(norm).named(["q_layernorm", "k_layernorm"])),
+        output: "dense",
+        output_bias: true,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -1,17 +1,16 @@
 //! Phi (<https://arxiv.org/abs/2306.11644>): Llama with attention and a feed-forward part without a gate side by side, layer norms and biases;
 //! positions turn a part of each head.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-};
+use formers_converters::{Result, graph::Body};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm, Order},
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("phi", Head::DECODER_WITH_LABELS, build);
@@ -26,17 +25,13 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let defaults = json!({"hidden_act": "gelu_new", "partial_rotary_factor": 0.5, "layer_norm_eps": 1e-5, "qk_layernorm": false});
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let norm = Norm::Layer { epsilon: own.layer_norm_eps, bias: true };
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "q" | "k" if own.qk_layernorm => norm.of_heads(&w.pp(format!("{part}_layernorm")), cfg.head_dim(), x),
-        _ => x.clone(),
-    };
     let variant = Variant {
         norm,
         order: Order::SideBySide { before: "input_layernorm" },
         last_norm: "final_layernorm",
         mlp: Mlp::Plain { names: ["fc1", "fc2"], bias: true },
         qkv_bias: true,
-        projected: &projected,
+        qk_norm: own.qk_layernorm.then(|| QkNorm::of_heads(norm).named(["q_layernorm", "k_layernorm"])),
         output: "dense",
         output_bias: true,
         ..Variant::new(&cfg)?

@@ -10,11 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    mixtral,
+    Architecture, Head, Request, mixtral,
     parts::{
         blocks::Norm,
+        decoder::{Config, LayerKind, Variant, decoder},
         mixture::{gated, scores},
     },
 };
@@ -40,10 +39,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         let scores = scores(if router.exists() { &router } else { &newer }, x);
         let shares = shares(&scores, 2.0 * own.router_jitter_noise);
         let routed = Routed::best(&scores, 2).weighted(|_| shares);
-        Some(gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x))
+        gated(&w.pp("experts"), &mixtral::EXPERTS, &routed, cfg.hidden_act, x)
     };
     let norm = Norm::Layer { epsilon: cfg.rms_norm_eps, bias: true };
-    decoder(request, &cfg, &Variant { norm, mixture: &mixture, window: &|_| cfg.sliding_window, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind { window: cfg.sliding_window, ..LayerKind::MIXTURE });
+    decoder(request, &cfg, &Variant { layers, norm, mixture: &mixture, ..Variant::new(&cfg)? })
 }
 
 /// The weights of a token's two experts, `(tokens, 2)`: of each the probability among those whose scores, `(tokens, experts)`, are not

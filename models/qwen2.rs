@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, LayerKind, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen2", Head::DECODER, build);
 
 fn build(request: &Request) -> Result<Vec<Body>> {
     let cfg = Config::of(request, &json!({}))?;
-    let window = |layer| cfg.window_of(layer);
-    decoder(request, &cfg, &Variant { qkv_bias: true, output_bias: false, window: &window, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|layer| LayerKind { window: cfg.qwen_window(layer), ..LayerKind::USUAL });
+    decoder(request, &cfg, &Variant { layers, qkv_bias: true, output_bias: false, ..Variant::new(&cfg)? })
 }

@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::mixture::{EXPERTS, by_softmax, gated, scores},
+    parts::{
+        decoder::{Config, LayerKind, Variant, decoder},
+        mixture::{EXPERTS, by_softmax, gated, scores},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("qwen2_moe", Head::DECODER, build);
@@ -45,25 +47,21 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let cfg = Config::of(request, &defaults)?;
     let (own, sparse): (Own, Sparse) = (request.config_over(&defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| mixture(&cfg, &sparse, w, x, layer);
-    let slides = |layer| cfg.slides(layer, |layer| layer % 2 == 0 && layer < own.max_window_layers);
-    let variant = Variant {
-        mixture: &mixture,
-        qkv_bias: own.qkv_bias,
-        output_bias: false,
-        window: &|layer| cfg.sliding_window.filter(|_| cfg.use_sliding_window && slides(layer)),
-        ..Variant::new(&cfg)?
+    let mixture = |w: &Weights, x: &Tensor, _: usize| mixture(&cfg, &sparse, w, x);
+    let kind = |layer: usize| {
+        let window = cfg.window(layer, |layer| layer % 2 == 0 && layer < own.max_window_layers);
+        LayerKind { window: window.filter(|_| cfg.use_sliding_window), mixture: sparse.has(layer), ..LayerKind::USUAL }
     };
+    let variant =
+        Variant { layers: cfg.layers(kind), mixture: &mixture, qkv_bias: own.qkv_bias, output_bias: false, ..Variant::new(&cfg)? };
     decoder(request, &cfg, &variant)
 }
 
-/// The mixture of a layer, if it has one, and the expert beside it.
-pub(crate) fn mixture(cfg: &Config, sparse: &Sparse, w: &Weights, x: &Tensor, layer: usize) -> Option<Tensor> {
-    sparse.has(layer).then(|| {
-        let w = w.pp("mlp");
-        let routed = by_softmax(&scores(&w.pp("gate"), x), sparse.num_experts_per_tok, sparse.norm_topk_prob);
-        let shared = gated_mlp(&w.pp("shared_expert"), cfg.hidden_act, x, false);
-        let gate = linear_no_bias(&w.pp("shared_expert_gate"), x).sigmoid();
-        gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + gate * shared
-    })
+/// The mixture of a layer, and the expert beside it.
+pub(crate) fn mixture(cfg: &Config, sparse: &Sparse, w: &Weights, x: &Tensor) -> Tensor {
+    let w = w.pp("mlp");
+    let routed = by_softmax(&scores(&w.pp("gate"), x), sparse.num_experts_per_tok, sparse.norm_topk_prob);
+    let shared = gated_mlp(&w.pp("shared_expert"), cfg.hidden_act, x, false);
+    let gate = linear_no_bias(&w.pp("shared_expert_gate"), x).sigmoid();
+    gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x) + gate * shared
 }

@@ -14,5 +14,5 @@ pub(crate) fn build(request: &Request) -> Result<Vec<Body>> {
     let mut defaults = defaults();
     defaults["num_key_value_heads"] = json!(4);
     defaults["num_hidden_layers"] = json!(32);
-    hybrid(request, &defaults, &|_, _, _, _| None)
+    hybrid(request, &defaults, None)
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
     parts::{
         blocks::Norm,
-        mixture::{EXPERTS, by_softmax, gated, scores},
+        decoder::{Config, LayerKind, QkNorm, Variant, decoder},
+        mixture,
     },
     qwen2_moe::Sparse,
 };
@@ -24,21 +24,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         "norm_topk_prob": false, "decoder_sparse_step": 1,
     });
     let (cfg, sparse): (_, Sparse) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
-    let mixture = |w: &Weights, x: &Tensor, layer: usize| {
-        sparse.has(layer).then(|| {
-            let w = w.pp("mlp");
-            let routed = by_softmax(&scores(&w.pp("gate"), x), sparse.num_experts_per_tok, sparse.norm_topk_prob);
-            gated(&w.pp("experts"), &EXPERTS, &routed, cfg.hidden_act, x)
-        })
+    let mixture = |w: &Weights, x: &Tensor, _: usize| {
+        mixture::usual(&w.pp("mlp"), cfg.hidden_act, sparse.num_experts_per_tok, sparse.norm_topk_prob, x)
     };
-    let projected = |w: &Weights, part: &str, x: &Tensor| match part {
-        "v" => x.clone(),
-        _ => Norm::Rms(cfg.rms_norm_eps).of_heads(&w.pp(format!("{part}_norm")), cfg.head_dim(), x),
-    };
+    let window = cfg.sliding_window.filter(|_| cfg.use_sliding_window);
     let variant = Variant {
+        layers: cfg.layers(|layer| LayerKind { window, mixture: sparse.has(layer), ..LayerKind::USUAL }),
         mixture: &mixture,
-        projected: &projected,
-        window: &|_| cfg.sliding_window.filter(|_| cfg.use_sliding_window),
+        qk_norm: Some(QkNorm::of_heads(Norm::Rms(cfg.rms_norm_eps))),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

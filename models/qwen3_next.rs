@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::blocks::{Norm, by_head},
+    parts::{
+        blocks::{Norm, by_head},
+        decoder::{Config, LayerKind, Layers, QkNorm, Variant, decoder},
+    },
     qwen2_moe::{self, Sparse},
 };
 
@@ -42,40 +44,39 @@ struct Experts {
 /// The graph of a model whose layers are mixtures of experts, or some of them.
 pub(crate) fn mixed(request: &Request, defaults: &Value) -> Result<Vec<Body>> {
     let (sparse, experts): (Sparse, Experts) = (request.config_over(defaults)?, request.config_over(defaults)?);
-    hybrid(request, defaults, &|cfg, w, x, layer| {
-        if experts.num_experts > 0 { qwen2_moe::mixture(cfg, &sparse, w, x, layer) } else { None }
-    })
+    hybrid(request, defaults, Some(&sparse).filter(|_| experts.num_experts > 0))
 }
 
-/// The graph, with what layers have in place of a feed-forward part.
-pub(crate) fn hybrid(
-    request: &Request,
-    defaults: &Value,
-    mixture: &dyn Fn(&Config, &Weights, &Tensor, usize) -> Option<Tensor>,
-) -> Result<Vec<Body>> {
+/// The graph, with which layers are mixtures of experts, if any are.
+pub(crate) fn hybrid(request: &Request, defaults: &Value, sparse: Option<&Sparse>) -> Result<Vec<Body>> {
     let (mut cfg, delta): (Config, DeltaNet) = (Config::of(request, defaults)?, request.config()?);
     cfg.rope = cfg.rope.in_part(0.25);
     let norm = Norm::RmsPlusOne(cfg.rms_norm_eps);
     let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| {
-        Some(if delta.attends(layer) {
-            attention(&cfg, norm, layers, &w.pp("self_attn"), x, layer)
+        if delta.attends(layer) {
+            attention(&cfg, layers, &w.pp("self_attn"), x, layer)
         } else {
             delta.of(&cfg, &w.pp("linear_attn"), &layers.states, x, layer)
-        })
+        }
     };
-    let variant = Variant { norm, mixer: &mixer, mixture: &|w, x, layer| mixture(&cfg, w, x, layer), ..Variant::new(&cfg)? };
+    let mixture = |w: &Weights, x: &Tensor, _: usize| sparse.map_or_else(|| x.clone(), |sparse| qwen2_moe::mixture(&cfg, sparse, w, x));
+    let variant = Variant {
+        layers: cfg.layers(|layer| LayerKind { mixture: sparse.is_some_and(|sparse| sparse.has(layer)), ..LayerKind::OWN }),
+        norm,
+        mixer: &mixer,
+        mixture: &mixture,
+        qk_norm: Some(QkNorm::of_heads(norm)),
+        ..Variant::new(&cfg)?
+    };
     decoder(request, &cfg, &variant)
 }
 
 /// Attention of which each component is gated, by what comes with the queries.
-fn attention(cfg: &Config, norm: Norm, layers: &Layers, w: &Weights, x: &Tensor, layer: usize) -> Tensor {
+fn attention(cfg: &Config, layers: &Layers, w: &Weights, x: &Tensor, layer: usize) -> Tensor {
     let linear = |name: &str, x: &Tensor| linear_if(&w.pp(name), x, cfg.attention_bias);
-    let size = cfg.head_dim();
-    let [query, gate] = ungroup(&linear("q_proj", x), cfg.num_attention_heads, [size; 2]);
-    let normalized = |name: &str, x: &Tensor| norm.of_heads(&w.pp(name), size, x);
-    let (query, key) = (normalized("q_norm", &query), normalized("k_norm", &linear("k_proj", x)));
-    let attended = layers.attend(w, [query, key, linear("v_proj", x)], layer);
-    linear("o_proj", &(attended * gate.sigmoid()))
+    let [query, gate] = ungroup(&linear("q_proj", x), cfg.num_attention_heads, [cfg.head_dim(); 2]);
+    let attended = layers.attend(w, [query, linear("k_proj", x), linear("v_proj", x)], layer);
+    layers.output(w, &(attended * gate.sigmoid()))
 }
 
 /// Layers with a state by the gated delta rule.

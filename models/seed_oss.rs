@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("seed_oss", Head::DECODER, build);

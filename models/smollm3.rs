@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
+    parts::decoder::{Config, LayerKind, Variant, decoder},
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("smollm3", Head::DECODER, build);
@@ -28,11 +28,9 @@ fn build(request: &Request) -> Result<Vec<Body>> {
         Some(layers) => layers.get(layer).is_some_and(|&turns| turns != 0),
         None => (layer + 1).checked_rem(own.no_rope_layer_interval).is_some_and(|rest| rest > 0),
     };
-    let slides = |layer| cfg.use_sliding_window && cfg.slides(layer, |layer| !turns(layer));
-    let variant = Variant {
-        window: &|layer| cfg.sliding_window.filter(|_| slides(layer)),
-        turns: &|layer| turns(layer).then_some(0),
-        ..Variant::new(&cfg)?
+    let kind = |layer: usize| {
+        let window = cfg.window(layer, |layer| !turns(layer)).filter(|_| cfg.use_sliding_window);
+        LayerKind { window, rotary: turns(layer).then_some(0), ..LayerKind::USUAL }
     };
-    decoder(request, &cfg, &variant)
+    decoder(request, &cfg, &Variant { layers: cfg.layers(kind), ..Variant::new(&cfg)? })
 }

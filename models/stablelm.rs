@@ -1,17 +1,16 @@
 //! StableLM (<https://arxiv.org/abs/2402.17834>): Llama with layer norms, of which heads may have their own; positions turn a part of each
 //! head, and attention and feed-forward part may be side by side.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-};
+use formers_converters::{Result, graph::Body};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm, Order, by_head, standardized},
+    parts::{
+        blocks::{Mlp, Norm, Order},
+        decoder::{Config, QkNorm, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("stablelm", Head::DECODER_WITH_LABELS, build);
@@ -31,27 +30,14 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (mut cfg, own): (Config, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     cfg.head_dim = None;
-    let norms = |w: &Weights, part: &str, x: &Tensor| match part {
-        "q" | "k" if own.qk_layernorm => head_norms(&w.pp(format!("{part}_layernorm.norms")), own.layer_norm_eps, cfg.head_dim(), x),
-        _ => x.clone(),
-    };
     let variant = Variant {
         norm: Norm::Layer { epsilon: own.layer_norm_eps, bias: true },
         order: if own.use_parallel_residual { Order::SideBySide { before: "input_layernorm" } } else { Order::BEFORE },
         mlp: Mlp::Gated { bias: false },
         qkv_bias: own.use_qkv_bias,
         output_bias: false,
-        projected: &norms,
+        qk_norm: own.qk_layernorm.then(|| QkNorm::of_each_head(own.layer_norm_eps).named(["q_layernorm", "k_layernorm"])),
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)
-}
-
-/// Layer normalization of heads, each with its own weights.
-fn head_norms(w: &Weights, epsilon: f32, size: usize, x: &Tensor) -> Tensor {
-    by_head(x, size, |x| {
-        let weights: Vec<Tensor> = (0..x.fixed(2)).map(|head| w.pp(head).get("weight", &[size])).collect();
-        let weights = x.graph().concat(&weights.iter().collect::<Vec<_>>(), 0);
-        standardized(x, epsilon) * weights.reshape(&[x.fixed(2).into(), size.into()])
-    })
 }

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Variant, decoder},
-    parts::blocks::{Mlp, Norm},
+    parts::{
+        blocks::{Mlp, Norm},
+        decoder::{Config, LayerKind, Variant, decoder},
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("starcoder2", Head::DECODER_WITH_LABELS, build);
@@ -26,11 +28,11 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     });
     let (cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let variant = Variant {
+        layers: cfg.layers(|_| LayerKind { window: cfg.sliding_window, ..LayerKind::USUAL }),
         norm: Norm::Layer { epsilon: own.norm_epsilon, bias: true },
         mlp: Mlp::Plain { names: ["c_fc", "c_proj"], bias: own.use_bias },
         qkv_bias: own.use_bias,
         output_bias: own.use_bias,
-        window: &|_| cfg.sliding_window,
         ..Variant::new(&cfg)?
     };
     decoder(request, &cfg, &variant)

@@ -1,17 +1,16 @@
 //! Youtu-LLM (<https://arxiv.org/abs/2512.24618>): the latent attention of DeepSeek-V3, with dense feed-forward layers.
 
-use formers_converters::{
-    Result, Weights,
-    graph::{Body, Tensor},
-    layers::rotary::Pairs,
-};
+use formers_converters::{Result, graph::Body, layers::rotary::Pairs};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Architecture, Head, Request,
-    llama::{Config, Layers, Variant, decoder},
-    parts::{blocks::Mlp, mla::Latent},
+    parts::{
+        blocks::Mlp,
+        decoder::{Config, LayerKind, Variant, decoder},
+        mla::Latent,
+    },
 };
 
 pub(crate) const ARCHITECTURE: Architecture = Architecture::new("youtu", &[Head::CausalLm], build);
@@ -30,8 +29,8 @@ fn build(request: &Request) -> Result<Vec<Body>> {
     let (mut cfg, own): (_, Own) = (Config::of(request, &defaults)?, request.config_over(&defaults)?);
     let latent: Latent = request.config_over(&defaults)?;
     cfg.head_dim = Some(latent.qk_rope_head_dim);
-    let how = (cfg.attention_bias, cfg.rope.score_scale());
-    let mixer = |layers: &Layers, w: &Weights, x: &Tensor, layer: usize| Some(latent.attention(layers, &w.pp("self_attn"), x, layer, how));
+    let mixer = latent.mixer(&cfg);
     let pairs = if own.rope_interleave { Pairs::Neighbours } else { Pairs::Halves };
-    decoder(request, &cfg, &Variant { mlp: Mlp::Gated { bias: false }, mixer: &mixer, pairs, ..Variant::new(&cfg)? })
+    let layers = cfg.layers(|_| LayerKind::OWN);
+    decoder(request, &cfg, &Variant { layers, mixer: &mixer, mlp: Mlp::Gated { bias: false }, pairs, ..Variant::new(&cfg)? })
 }

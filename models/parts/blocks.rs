@@ -107,6 +107,8 @@ pub(crate) enum Mlp {
         /// Whether the three have a bias.
         bias: bool,
     },
+    /// As [`Mlp::Gated`], without bias; by the names of gate, up and down.
+    GatedBy([&'static str; 3]),
     /// As [`Mlp::Gated`], without bias; gate and up are one matrix, `gate_up_proj`.
     Fused,
     /// `down(act(up x))`
@@ -123,6 +125,10 @@ impl Mlp {
     pub(crate) fn of(self, w: &Weights, act: Activation, x: &Tensor) -> Tensor {
         match self {
             Self::Gated { bias } => gated_mlp(w, act, x, bias),
+            Self::GatedBy([gate, up, down]) => {
+                let h = act.of(&linear_if(&w.pp(gate), x, false)) * linear_if(&w.pp(up), x, false);
+                linear_if(&w.pp(down), &h, false)
+            }
             Self::Fused => {
                 let both = linear_if(&w.pp("gate_up_proj"), x, false);
                 let half = i64::try_from(both.fixed(-1) / 2).unwrap_or(i64::MAX);

@@ -24,6 +24,12 @@ pub(crate) fn by_softmax(scores: &Tensor, chosen: usize, normalized: bool) -> Ro
     if normalized { routed.normalized(0.0) } else { routed }
 }
 
+/// The mixture of `experts` that `gate` chooses `chosen` of by a softmax, in scope `w`; `normalized` says whether their weights add up to 1.
+pub(crate) fn usual(w: &Weights, act: Activation, chosen: usize, normalized: bool, x: &Tensor) -> Tensor {
+    let routed = by_softmax(&scores(&w.pp("gate"), x), chosen, normalized);
+    gated(&w.pp("experts"), &EXPERTS, &routed, act, x)
+}
+
 /// The mixture of gated experts whose matrices are in scope `w`, without biases.
 pub(crate) fn gated(w: &Weights, names: &GatedExperts, routed: &Routed, act: Activation, x: &Tensor) -> Tensor {
     names.mixture(w, routed, act, x)

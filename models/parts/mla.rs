@@ -7,7 +7,7 @@ use formers_converters::{
 };
 use serde::Deserialize;
 
-use crate::llama::Layers;
+use super::decoder::{Config, Layers};
 
 /// The widths of latent attention.
 #[derive(Deserialize)]
@@ -32,11 +32,17 @@ fn keep() -> Size {
 }
 
 impl Latent {
+    /// The mixer of layers with the attention `self_attn`.
+    pub(crate) fn mixer(&self, cfg: &Config) -> impl Fn(&Layers, &Weights, &Tensor, usize) -> Tensor {
+        let how = (cfg.attention_bias, cfg.rope.score_scale());
+        move |layers, w, x, layer| self.attention(layers, &w.pp("self_attn"), x, layer, how)
+    }
+
     /// The attention of a layer; scores are multiplied with `factor` beside the usual scale.
     ///
     /// The cache keeps the latent vectors: instead of a key for each head, `K c`, each head's query becomes `Kᵀ q`, so that all heads
     /// attend to the latent vectors `c` themselves. What they give is a mean of `c`, which `V` makes a head's value.
-    pub(crate) fn attention(&self, layers: &Layers, w: &Weights, x: &Tensor, layer: usize, (bias, factor): (bool, f32)) -> Tensor {
+    fn attention(&self, layers: &Layers, w: &Weights, x: &Tensor, layer: usize, (bias, factor): (bool, f32)) -> Tensor {
         let Self { kv_lora_rank: latent, qk_nope_head_dim: still, qk_rope_head_dim: turning, v_head_dim, .. } = *self;
         let (heads, scale) = (layers.cfg.num_attention_heads, factor / (still.saturating_add(turning) as f32).sqrt());
         let Some(rotary) = layers.rotaries.first() else { return x.clone() };

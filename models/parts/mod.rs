@@ -1,6 +1,7 @@
-//! What architectures share and is none itself: blocks of layers, heads, inputs, positions.
+//! What architectures share and is none itself: blocks of layers, decoders, heads, inputs, positions.
 
 pub(crate) mod blocks;
+pub(crate) mod decoder;
 pub(crate) mod encoded;
 pub(crate) mod heads;
 pub(crate) mod inputs;

@@ -2,8 +2,8 @@
 
 use formers_converters::{
     Error, Result, Weights,
-    graph::{Body, Conv, Tensor},
-    layers::{Activation, Mask, attention, layer_norm, linear, linear_if},
+    graph::{Body, Tensor},
+    layers::{Activation, layer_norm, linear},
 };
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use crate::{
         encoded::Encoded,
         heads,
         inputs::{Sides, pixel_values},
+        vision,
     },
 };
 
@@ -84,30 +85,19 @@ fn encode(request: &Request, w: &Weights, pixels: &Tensor) -> Result<Encoded> {
 
 /// The class token and the patches, `(batch, 1 + patches, width)`, each with its position.
 fn embeddings(cfg: &Config, w: &Weights, pixels: &Tensor) -> Tensor {
-    let (height, width) = cfg.patch_size.both();
-    let kernel = w.pp("patch_embeddings.projection");
-    let weight = kernel.get("weight", &[cfg.hidden_size, cfg.num_channels, height, width]);
-    let bias = kernel.get("bias", &[cfg.hidden_size]);
-    let patches = pixels.conv(&weight, Some(&bias), &Conv { stride: vec![height, width], ..Conv::new(2) });
-    let patches = patches.reshape(&[0i64.into(), 0i64.into(), (-1i64).into()]).t();
-
-    let class = w.get("cls_token", &[1, 1, cfg.hidden_size]);
-    let class = class.expand(&[pixels.dim(0).into(), 1i64.into(), (cfg.hidden_size as i64).into()]);
-    let tokens = w.graph().concat(&[&class, &patches], 1);
+    let patches = vision::patches(&w.pp("patch_embeddings.projection"), pixels, cfg.hidden_size, cfg.num_channels, cfg.patch_size.both());
+    let tokens = vision::after_token(&w.get("cls_token", &[1, 1, cfg.hidden_size]), &patches);
     let positions = w.get("position_embeddings", &[1, tokens.fixed(1), cfg.hidden_size]);
     tokens + positions
 }
 
 fn layer(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
-    let h = layer_norm(&w.pp("layernorm_before"), cfg.layer_norm_eps, x);
-    let x = linear(&w.pp("attention.output.dense"), &self_attention(cfg, &w.pp("attention.attention"), &h)) + x;
-    let h = layer_norm(&w.pp("layernorm_after"), cfg.layer_norm_eps, &x);
-    let h = cfg.hidden_act.of(&linear(&w.pp("intermediate.dense"), &h));
-    linear(&w.pp("output.dense"), &h) + x
-}
-
-fn self_attention(cfg: &Config, w: &Weights, x: &Tensor) -> Tensor {
-    let project = |name| linear_if(&w.pp(name), x, cfg.qkv_bias);
-    let scale = attention::scale(cfg.hidden_size / cfg.num_attention_heads.max(1));
-    attention(&project("query"), &project("key"), &project("value"), cfg.num_attention_heads, scale, &Mask::none())
+    let norms = [w.pp("layernorm_before"), w.pp("layernorm_after")];
+    let attention = |x: &Tensor| {
+        let names = ["query", "key", "value"];
+        let found = vision::self_attention(&w.pp("attention.attention"), names, cfg.qkv_bias, cfg.num_attention_heads, x);
+        linear(&w.pp("attention.output.dense"), &found)
+    };
+    let mlp = |x: &Tensor| linear(&w.pp("output.dense"), &cfg.hidden_act.of(&linear(&w.pp("intermediate.dense"), x)));
+    vision::pre_norm(x, norms, cfg.layer_norm_eps, attention, mlp)
 }

@@ -1,4 +1,4 @@
-//! What architectures share and is none itself: blocks of layers, decoders, heads, inputs, positions.
+//! What architectures share and is none itself: blocks of layers, decoders, heads, inputs, positions, towers of pictures.
 
 pub(crate) mod blocks;
 pub(crate) mod decoder;
@@ -8,3 +8,4 @@ pub(crate) mod inputs;
 pub(crate) mod mixture;
 pub(crate) mod mla;
 pub(crate) mod positions;
+pub(crate) mod vision;

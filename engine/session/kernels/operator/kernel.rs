@@ -7,17 +7,16 @@ use ort::value::{Shape as Dimensions, ValueRef};
 
 use super::PARTS_OF_A_MATRIX;
 use super::rows::{self, Norm};
+use crate::session::kernels::Common;
 use crate::session::kernels::avx512::{self, Output};
+use crate::session::kernels::gate::Gate;
 use crate::session::kernels::order::Turn;
 use crate::session::kernels::packed::{Packed, Shape, Stored};
-use crate::session::kernels::{Common, gate};
 
 /// Less work than this many bytes of weights is not worth another thread.
 const LEAST_BYTES: usize = 16 << 10;
 /// So many parts of one product are enough for any number of threads.
 const MOST_PARTS: usize = 128;
-
-pub(super) use gate::Gate;
 
 /// Matrices are laid out anew when they are first used: by the threads of the session, and only if they are.
 pub(in super::super) struct Product {

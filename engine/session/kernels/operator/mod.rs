@@ -10,8 +10,9 @@ use ort::operator::{KernelContext, Operator, OperatorInput, OperatorOutput, Shap
 use ort::value::{Shape as Dimensions, SymbolicDimensions, TensorElementType, ValueType};
 
 use super::Common;
+use super::gate::Gate;
 use super::packed::Shape;
-use kernel::{Gate, Product};
+use kernel::Product;
 
 /// Weights, scales, zero points, an order of columns (which `rewrite` leaves to ONNX Runtime), a bias.
 pub(super) const PARTS_OF_A_MATRIX: usize = 5;

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use formers_converters::protobuf::{Fields, first_bytes, first_integer};
 
 use super::onnx::{
-    ATTRIBUTE_INTEGER, ATTRIBUTE_NAME, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, NODE_ATTRIBUTE, NODE_DOMAIN, NODE_INPUT, NODE_OUTPUT,
-    NODE_TYPE, TENSOR_NAME, TENSOR_TYPE, VALUE_NAME,
+    ATTRIBUTE_INTEGER, ATTRIBUTE_NAME, FLOAT, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, NODE_ATTRIBUTE, NODE_DOMAIN, NODE_INPUT,
+    NODE_OUTPUT, NODE_TYPE, TENSOR_NAME, TENSOR_TYPE, VALUE_NAME,
 };
 
 // Fields of onnx.proto3.
 const VALUE_TYPE: u32 = 2;
 const TYPE_TENSOR: u32 = 1;
 const TYPE_ELEMENT: u32 = 1;
-
-const FLOAT: u64 = 1;
 
 /// The types of a graph's inputs, outputs and initializers, by name.
 pub(super) struct Types<'a>(BTreeMap<&'a [u8], u64>);

@@ -19,9 +19,6 @@ use product::Product;
 /// Where a file of weights is, by the place that the model says: both relative to a folder.
 pub(super) type Place<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Nodes that only change their domain, where one of these says so.
-const OURS_AS_THEY_ARE: &[fn(&Graph<'_>, &Node<'_>) -> bool] = &[];
-
 /// The model with suitable nodes in our domain, and weights outside of it where `place` says they are; `None` where there are no such nodes,
 /// no such place, or where this is no model (ONNX Runtime says so better).
 pub(super) fn rewrite(model: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
@@ -75,9 +72,7 @@ fn rewrite_graph(graph: &[u8], place: Place<'_>) -> Option<Vec<u8>> {
 
 /// What comes in the place of nodes; `None` where nothing does, as a later one does their work.
 fn changes(graph: &Graph<'_>) -> BTreeMap<usize, Option<Vec<u8>>> {
-    let alone = |(_, node): &(usize, &Node<'_>)| OURS_AS_THEY_ARE.iter().any(|suits| suits(graph, node));
-    let alone = graph.nodes.iter().enumerate().filter(alone).map(|(place, node)| (place, Some(in_our_domain(node))));
-    let mut changes: BTreeMap<_, _> = alone.collect();
+    let mut changes = BTreeMap::new();
     for product in patterns::products(graph) {
         changes.extend(product.parts().map(|part| (part, None)));
         changes.insert(product.place, Some(product.written(graph)));

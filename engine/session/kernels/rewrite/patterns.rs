@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::Product;
 use super::graph::{Graph, Node};
 use super::onnx;
-use super::product::{Gate, Norm};
+use super::product::Norm;
 use crate::session::kernels::LANES;
+use crate::session::kernels::gate::Gate;
 
 /// All products that are ours. No node is part of two.
 pub(super) fn products<'a>(graph: &Graph<'a>) -> Vec<Product<'a>> {

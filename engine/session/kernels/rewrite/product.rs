@@ -4,6 +4,7 @@ use formers_converters::protobuf::{write, write_float, write_integer};
 
 use super::graph::{Graph, Node};
 use super::{in_our_domain, onnx};
+use crate::session::kernels::gate::Gate;
 use crate::session::kernels::{BLOCK, DOMAIN, operator};
 
 pub(super) struct Product<'a> {
@@ -18,13 +19,6 @@ pub(super) struct Product<'a> {
     pub(super) others: Vec<usize>,
     pub(super) gate: Option<Gate>,
     pub(super) norm: Option<Norm<'a>>,
-}
-
-/// `x σ(linear x + cubic x³)`: SiLU and, by the hyperbolic tangent, GELU.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gate {
-    pub(super) linear: f32,
-    pub(super) cubic: f32,
 }
 
 /// A sum that is normalized before the product.

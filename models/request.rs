@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{Architecture, Head, find, sentence::Module, sizes};
 
-/// What graphs are made from, and which: those of a checkpoint, or of a model within one ([`Request::inner`]).
+/// What graphs are made from, and which: those of a checkpoint, or of a model within one (`Request::inner`).
 #[derive(Clone)]
 pub struct Request<'a> {
     /// `config.json`, or what stands in it for a model within.
